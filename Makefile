@@ -1,0 +1,58 @@
+# Needs python3 (3.11 to 3.13) with its venv module, and make. Nothing else: everything is
+# installed into .venv in this folder, from wheels, at the versions in constraints.txt.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+PIP    := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint slow bench docs wheel clean
+
+# The stamp holds the folder it was made for. An environment that was moved, or whose Python has
+# gone, or that was never finished, has no valid stamp and is made again from nothing.
+$(shell [ -x $(BIN)/python ] && [ "$$(cat $(READY) 2>/dev/null)" = "$(CURDIR)" ] || rm -f $(READY))
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: $(READY) ## simulate a fund of social outcomes contracts, 100,000 futures
+	$(BIN)/socialfinance run collective-impact-fund --paths 100000 --seed 7
+
+test: lint ## style, types, then every test that is quick
+	$(BIN)/python -m pytest -q -n 2
+
+lint: $(READY) ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+slow: $(READY) ## the tests that take minutes
+	$(BIN)/python -m pytest -q -m slow
+
+bench: $(READY) ## how fast it is
+	$(BIN)/python -m pytest tests/bench -q -s -m bench --benchmark-enable
+
+docs: $(READY) ## run the commands shown in README.md and docs/ again and put in what they print
+	$(BIN)/python tools/docs.py
+
+wheel: $(READY) ## dist/: source archive, and the wheel built from it
+	$(BIN)/python -m build --no-isolation
+
+clean: ## remove what was built or cached (not .venv)
+	rm -rf dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find socialfinance tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Dependencies come as wheels only, so no compiler is needed. The project itself is installed last,
+# with the build tool already there, so that nothing is fetched outside constraints.txt.
+$(READY): pyproject.toml constraints.txt
+	@sh tools/check_python.sh "$(PYTHON)"
+	@if [ -e $@ ]; then rm -f $@; else rm -rf $(VENV); \
+	  "$(PYTHON)" -m venv $(VENV) || exec sh tools/check_python.sh "$(PYTHON)" failed; fi
+	@echo "Installing into $(VENV): a minute or two, once."
+	@$(BIN)/python tools/dependencies.py > $(VENV)/dependencies.txt
+	@$(PIP) --only-binary :all: -c constraints.txt -r $(VENV)/dependencies.txt || \
+	  { echo "The packages could not be fetched. Is there a network? PIP_INDEX_URL names an index of your own."; exit 1; }
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@echo "$(CURDIR)" > $@

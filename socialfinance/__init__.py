@@ -1,0 +1,130 @@
+"""socialfinance: prices social impact bonds and their successors.
+
+::
+
+    import socialfinance as sf
+
+    fund = sf.load("portfolios/collective-impact-fund.yaml")
+    result = sf.simulate(fund, paths=100_000, seed=7)
+    result.measures
+
+Nothing heavy is imported until it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from socialfinance.core.errors import InputError as InputError
+    from socialfinance.core.errors import RunError as RunError
+    from socialfinance.funds.portfolio import Portfolio as Portfolio
+    from socialfinance.io.files import Loaded as Loaded
+    from socialfinance.io.schema import schema as schema
+    from socialfinance.kernels import credit as credit
+    from socialfinance.kernels.returns import irr as irr
+    from socialfinance.kernels.returns import npv as npv
+    from socialfinance.kernels.returns import xirr as xirr
+    from socialfinance.markets import pwlb as pwlb
+    from socialfinance.results.result import Result as Result
+
+__version__ = "0.1.0"
+__all__ = [
+    "load", "simulate", "schema", "irr", "npv", "xirr", "pwlb", "credit",
+    "Portfolio", "Loaded", "Result", "InputError", "RunError", "__version__",
+]  # fmt: skip
+
+_WHERE = {
+    "InputError": "socialfinance.core.errors",
+    "RunError": "socialfinance.core.errors",
+    "Portfolio": "socialfinance.funds.portfolio",
+    "Loaded": "socialfinance.io.files",
+    "schema": "socialfinance.io.schema",
+    "irr": "socialfinance.kernels.returns",
+    "npv": "socialfinance.kernels.returns",
+    "xirr": "socialfinance.kernels.returns",
+    "Result": "socialfinance.results.result",
+}
+"""The module that each public name is taken from when it is first used."""
+_MODULES = {"pwlb": "socialfinance.markets.pwlb", "credit": "socialfinance.kernels.credit"}
+"""Names that are modules themselves."""
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _MODULES:
+        return import_module(_MODULES[name])
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load(name_or_path: str | Path) -> Loaded:
+    """A shipped portfolio by name, or one from a file; ``.portfolio`` is the portfolio itself.
+
+    Raises :class:`InputError` with file, line and field where something is wrong.
+    """
+    from socialfinance.io.files import load as load_files
+
+    return load_files(name_or_path)
+
+
+def simulate(
+    fund: Loaded | Portfolio | str | Path,
+    paths: int = 10_000,
+    seed: int = 1,
+    workers: int | None = None,
+    chunk: int | None = None,
+    progress: Callable[[int], None] | None = None,
+    compare: bool = True,
+) -> Result:
+    """Price a portfolio over ``paths`` futures.
+
+    Parameters
+    ----------
+    fund
+        What :func:`load` gives, a name or path to load, or a ``Portfolio`` made in Python.
+    paths
+        Number of simulated futures.
+    seed
+        The same seed, paths and input give the same figures, whatever ``workers`` and ``chunk``.
+    workers
+        Processes; default as many as the run is worth, at most one a core.
+    chunk
+        Paths that a process takes at once; default 8,192.
+    progress
+        Called with the number of paths just finished.
+    compare
+        Also run each deal in house and at the PWLB cost of money, on the same futures.
+
+    Raises :class:`InputError` before anything runs where the input is wrong, and :class:`RunError` where a
+    process died before it was done.
+    """
+    from socialfinance.core.errors import InputError
+    from socialfinance.engine.run import CHUNK
+    from socialfinance.engine.run import simulate as run
+    from socialfinance.funds.portfolio import Portfolio
+    from socialfinance.io.files import Loaded
+
+    size = CHUNK if chunk is None else chunk
+    if isinstance(fund, Portfolio):
+        return run(fund, paths, seed, workers, size, progress, compare)
+    loaded = fund if isinstance(fund, Loaded) else load(fund)
+    inputs = {
+        name: {"path": file.path, "sha256": file.sha256, "text": file.text}
+        for name, file in loaded.inputs.items()
+    }
+    try:
+        return run(loaded.portfolio, paths, seed, workers, size, progress, compare, inputs)
+    except InputError as error:
+        raise loaded.place(error) from None

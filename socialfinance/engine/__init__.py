@@ -1,0 +1,1 @@
+"""Made ready, run, kept."""

@@ -1,0 +1,299 @@
+"""One block of paths through every deal: run, measure, reduce, drop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from socialfinance.core.ledger import RESULTS, Ledger
+from socialfinance.core.parties import PUBLIC
+from socialfinance.engine.accumulate import Block, FlowKey
+from socialfinance.engine.deal import Outcome, run
+from socialfinance.engine.purse import purse_figures
+from socialfinance.engine.ready import (
+    ReadyDeal,
+    ReadyPortfolio,
+    ReadyStructure,
+    drawn,
+    futures_of,
+    price_level,
+)
+from socialfinance.measures.paths import (
+    Key,
+    by_year,
+    guarantor_figures,
+    investor_figures,
+    net_of,
+    payer_figures,
+    saved_of,
+    sum_rows,
+)
+from socialfinance.programmes.futures import Futures, cut
+
+Array = NDArray[np.float64]
+VARIED = "deal with variation"
+ALL_PUBLIC = "all public bodies"
+REACHED = ("people started",)
+"""What is counted on either side of a comparison, so that cost can be set against it."""
+COMPARED = ("net_cost", "net_cost_pv", "paid_pv")
+"""What is kept of the structures that a deal is held against."""
+
+
+class FundSums:
+    """Net flows and savings of every party over all deals of a block, on the portfolio's rows."""
+
+    def __init__(self, ready: ReadyPortfolio, paths: int) -> None:
+        self.ready, self.paths = ready, paths
+        self.rows = ready.calendar.quarters + 1
+        self.net: dict[str, Array] = {}
+        self.saved: dict[str, Array] = {}
+        self.paid_in, self.back = np.zeros((self.rows, paths)), np.zeros((self.rows, paths))
+
+    def add(self, deal: ReadyDeal, ledger: Ledger) -> None:
+        """Add one deal, whose rows begin at its own close."""
+        first = deal.first_row
+        for mine, theirs in ((self.net, ledger.net), (self.saved, ledger.saved)):
+            for party, flows in theirs.items():
+                if party not in mine:
+                    mine[party] = np.zeros((self.rows, self.paths))
+                mine[party][first : first + len(flows)] += flows
+        for total, flows in zip((self.paid_in, self.back), ledger.of_role("investor"), strict=True):
+            total[first : first + len(flows)] += flows
+
+
+def investors(deal: ReadyDeal) -> tuple[str, ...]:
+    """The parties that fill the investor role."""
+    return tuple(party for party, _ in deal.roles.get("investor", ()))
+
+
+def invested(ledger: Ledger) -> Array:
+    """Net flows ``(row, path)`` of the investor role."""
+    paid_in, back = ledger.of_role("investor")
+    net: Array = back - paid_in
+    return net
+
+
+def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare: bool = True) -> Block:
+    """Run paths ``first`` to ``first + count - 1`` through every deal in name order; keep their figures."""
+    paths = np.arange(first, first + count, dtype=np.uint64)
+    common, fund, block = ready.common(seed, paths), FundSums(ready, count), Block(first, count)
+    for deal in ready.deals:
+        futures = futures_of(deal, drawn(deal, common, seed, paths), common)
+        level = price_level(deal, common)
+        own = _run_one(deal, deal.own, futures, level, count)
+        block.figures.update(deal_figures(ready, deal, own, "deal"))
+        block.put_flows(_flows(deal, own.ledger, ready))
+        block.put_rows(deal.name, "investor", _placed(ready, deal, invested(own.ledger)))
+        fund.add(deal, own.ledger)
+        if compare:
+            block.figures.update(_compared(ready, deal, own, futures, level, count))
+        if deal.varied is not None:
+            figures, net = _varied(ready, deal, own, futures, level)
+            block.figures.update(figures)
+            block.put_rows(deal.name, "with variation", _placed(ready, deal, net))
+    block.figures.update(_fund_figures(ready, fund))
+    block.put_rows("", "investor", fund.back - fund.paid_in)
+    return block
+
+
+def _varied(
+    ready: ReadyPortfolio, deal: ReadyDeal, own: Outcome, futures: Futures, level: Sequence[Any]
+) -> tuple[dict[Key, Array], Array]:
+    """Figures and investors' net flows with variation: run again only where it changes anything."""
+    assert deal.varied is not None
+    assert deal.own.lowered.would_change is not None
+    count = own.ledger.paths
+    changed = np.broadcast_to(deal.own.lowered.would_change(own.state), (count,)) > 0.0
+    figures = deal_figures(ready, deal, own, VARIED)
+    net = invested(own.ledger)
+    if changed.any():
+        fewer = cut(list(level), changed)
+        again = _run_one(deal, deal.varied, futures.on(changed), fewer, int(changed.sum()))
+        for key, values in deal_figures(ready, deal, again, VARIED).items():
+            figures.setdefault(key, np.zeros(count))[changed] = values
+        net[:, changed] = invested(again.ledger)
+    return figures, net
+
+
+def _run_one(
+    deal: ReadyDeal, structure: ReadyStructure, futures: Futures, level: Sequence[Any], paths: int
+) -> Outcome:
+    ledger = Ledger(deal.calendar.year_of_row, paths)
+    return run(deal, (structure,), futures, level, (ledger,))[0]
+
+
+def deal_figures(ready: ReadyPortfolio, deal: ReadyDeal, outcome: Outcome, scope: str) -> dict[Key, Array]:
+    """Every per-path figure of one deal under one structure."""
+    ledger, found = outcome.ledger, {}
+
+    def keep(party: str, role: str, figures: dict[str, tuple[str, Array]]) -> None:
+        for measure, (unit, values) in figures.items():
+            found[Key(scope, deal.name, party, role, "", measure, unit)] = values
+
+    funders = investors(deal)
+    if funders:
+        mine = investor_figures(*ledger.of_role("investor"), ready.discount, deal.first_row)
+        keep(" and ".join(funders), "investor", mine)
+    for party in sorted(ledger.net):
+        kind = ready.parties[party].kind
+        if kind in PUBLIC:
+            saved = saved_of(ledger, (party,))
+            keep(party, kind, payer_figures(ledger.net[party], saved, ready.discount, deal.first_row))
+        else:
+            keep(party, kind, {"net": ("pounds", sum_rows(ledger.net[party]))})
+    for party, figures in _guarantors(deal, outcome):
+        keep(party, "guarantor", figures)
+    for party, role, figures in purse_figures(deal, outcome):
+        keep(party, role, figures)
+    public = _public(ready, ledger)
+    flows = net_of(ledger, public), saved_of(ledger, public)
+    keep(ALL_PUBLIC, "public", payer_figures(*flows, ready.discount, deal.first_row))
+    state = {f.measure: (f.unit, _full(f.read(outcome.state), ledger.paths)) for f in outcome.lowered.figures}
+    if deal.planned_payments > 0.0:
+        paid = np.zeros(ledger.paths)
+        for why in sorted(RESULTS):
+            paid += sum_rows(_full_years(ledger.of(reason=why), ledger))
+        state["paid_over_plan"] = ("fraction", paid / deal.planned_payments)
+    keep("", "structure", state)
+    keep("", "programme", counted(deal, outcome))
+    return found
+
+
+def _guarantors(deal: ReadyDeal, outcome: Outcome) -> Iterator[tuple[str, dict[str, tuple[str, Array]]]]:
+    """Everybody who can be called: what they paid, earned in fees and recovered."""
+    ledger = outcome.ledger
+    parties = {party for role in outcome.lowered.guaranteed for party, _ in deal.roles[role]}
+    for party in sorted(parties):
+        calls = ledger.of(payer=party, reason="guarantee call")
+        fees = ledger.of(payee=party, reason="guarantee fee")
+        back = ledger.of(payee=party, reason="recovery")
+        yield party, guarantor_figures(*(sum_rows(_full_years(x, ledger)) for x in (calls, fees, back)))
+
+
+def _public(ready: ReadyPortfolio, ledger: Ledger) -> tuple[str, ...]:
+    return tuple(party for party in sorted(ledger.net) if ready.parties[party].kind in PUBLIC)
+
+
+def _full_years(amounts: Any, ledger: Ledger) -> Array:
+    """Payments ``(year, path)``, nil where the ledger has none of them."""
+    return np.zeros((ledger.years, ledger.paths)) if isinstance(amounts, float) else np.asarray(amounts)
+
+
+def counted(deal: ReadyDeal, outcome: Outcome) -> dict[str, tuple[str, Array]]:
+    """What happened over the life: people started and outcomes achieved, homes built, loans made."""
+    totals: dict[str, tuple[str, Array]] = {}
+    for row, done in enumerate(outcome.activity):
+        for name, count in deal.programme.counts(deal.programme, done, outcome.futures, row).items():
+            if name not in totals:
+                totals[name] = (count.unit, np.zeros(outcome.ledger.paths))
+            totals[name][1][:] += count.value
+    return totals
+
+
+def _full(x: object, paths: int) -> Array:
+    return np.broadcast_to(np.asarray(x, dtype=float), (paths,)).copy()
+
+
+def _compared(
+    ready: ReadyPortfolio,
+    deal: ReadyDeal,
+    own: Outcome,
+    futures: Futures,
+    level: Sequence[Any],
+    paths: int,
+) -> dict[Key, Array]:
+    """The same futures in house and at the PWLB cost of money: net cost, and the deal's less each, paired."""
+    ledgers = [Ledger(deal.calendar.year_of_row, paths) for _ in deal.comparators]
+    others = run(deal, deal.comparators, futures, level, ledgers)
+    council = deal.council
+    found: dict[Key, Array] = {}
+    for party, members in ((" and ".join(council), council), (ALL_PUBLIC, None)):
+        mine = _cost(ready, deal, own.ledger, members)
+        for structure, other in zip(deal.comparators, others, strict=True):
+            theirs = _cost(ready, deal, other.ledger, members)
+            for measure in COMPARED:
+                about = Key("deal", deal.name, party, structure.name, "", measure, "pounds")
+                found[about] = theirs[measure]
+            for measure in ("net_cost", "net_cost_pv"):
+                about = Key("deal", deal.name, party, structure.name, "", f"{measure}_less", "pounds")
+                found[about] = mine[measure] - theirs[measure]
+    for structure, other in zip(deal.comparators, others, strict=True):
+        if structure.lowered.delivers:
+            for measure, (unit, values) in counted(deal, other).items():
+                if measure in REACHED or _outcome_lost(deal, structure, measure):
+                    found[Key("deal", deal.name, "", structure.name, "", measure, unit)] = values
+        for figure in structure.lowered.figures:
+            key = Key("deal", deal.name, "", structure.name, "", figure.measure, figure.unit)
+            found[key] = _full(figure.read(other.state), paths)
+    return found
+
+
+def _outcome_lost(deal: ReadyDeal, structure: ReadyStructure, measure: str) -> bool:
+    """Outcomes in house, where nobody fails, for a deal whose provider can leave people behind."""
+    fails = any(figure.measure == "people_cut_short" for figure in deal.own.lowered.figures)
+    return fails and structure is deal.comparators[0] and measure.startswith("achieved: ")
+
+
+def _cost(
+    ready: ReadyPortfolio, deal: ReadyDeal, ledger: Ledger, members: tuple[str, ...] | None
+) -> dict[str, Array]:
+    """Paid, net cost and its present value."""
+    parties = members if members is not None else _public(ready, ledger)
+    flows = net_of(ledger, parties), saved_of(ledger, parties)
+    figures = payer_figures(*flows, ready.discount, deal.first_row)
+    return {measure: values for measure, (_, values) in figures.items()}
+
+
+def _flows(deal: ReadyDeal, ledger: Ledger, ready: ReadyPortfolio) -> dict[FlowKey, Array]:
+    offset = ready.calendar.year_of_row[deal.first_row]
+    years = len(ready.calendar.financial_years)
+    found = {}
+    for legs in (ledger.by_year, ledger.memo_by_year):
+        for (payer, payee, reason), amounts in legs.items():
+            placed = np.zeros((years, ledger.paths))
+            placed[offset : offset + len(amounts)] = amounts
+            found[FlowKey(deal.name, payer, payee, reason)] = placed
+    return found
+
+
+def _placed(ready: ReadyPortfolio, deal: ReadyDeal, net: Array) -> Array:
+    placed = np.zeros((ready.calendar.quarters + 1, net.shape[1]))
+    placed[deal.first_row : deal.first_row + len(net)] = net
+    return placed
+
+
+def fund_investors(ready: ReadyPortfolio, paid_in: Array, back: Array) -> dict[Key, Array]:
+    """The figures of all deals' investors together, from their flows on the portfolio's rows."""
+    figures = investor_figures(paid_in, back, ready.discount)
+    return {
+        Key("fund", "", "all investors", "investor", "", measure, unit): values
+        for measure, (unit, values) in figures.items()
+    }
+
+
+def _fund_figures(ready: ReadyPortfolio, fund: FundSums) -> dict[Key, Array]:
+    """The fund's investors together, and every public body by financial year and for life."""
+    found: dict[Key, Array] = {}
+    if fund.paid_in.any():
+        found.update(fund_investors(ready, fund.paid_in, fund.back))
+    years = ready.calendar.financial_years
+    for party in sorted(fund.net):
+        kind = ready.parties[party].kind
+        if kind not in PUBLIC:
+            values = sum_rows(fund.net[party])
+            found[Key("fund", "", party, kind, "", "net", "pounds")] = values
+            continue
+        saved = fund.saved.get(party, np.zeros(fund.net[party].shape))
+        life = payer_figures(fund.net[party], saved, ready.discount)
+        for measure, (unit, values) in life.items():
+            found[Key("council", "", party, kind, "", measure, unit)] = values
+        net_cost = -by_year(fund.net[party], ready.calendar.year_of_row)
+        saving = by_year(saved, ready.calendar.year_of_row)
+        for i, year in enumerate(years):
+            for measure, values in (("paid", net_cost[i] + saving[i]), ("saving", saving[i])):
+                found[Key("council", "", party, kind, year, measure, "pounds")] = values
+            found[Key("council", "", party, kind, year, "net_cost", "pounds")] = net_cost[i]
+    return found

@@ -1,0 +1,199 @@
+"""Named deterministic cases, and the bridge in pounds from the plan to the expected value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from socialfinance.core.ledger import RESULTS, Ledger
+from socialfinance.engine.block import deal_figures, fund_investors, invested, investors
+from socialfinance.engine.deal import Outcome, run
+from socialfinance.engine.ready import (
+    PLAN,
+    ReadyDeal,
+    ReadyPortfolio,
+    drawn,
+    futures_of,
+    price_level,
+)
+from socialfinance.funds.portfolio import Case
+from socialfinance.instruments.base import flat
+from socialfinance.kernels.returns import STATUS_NAMES
+from socialfinance.measures.paths import PENNY, Key, net_of
+from socialfinance.measures.statistics import Row
+from socialfinance.scenarios.common import Shock
+from socialfinance.scenarios.distributions import plan_of
+from socialfinance.scenarios.sources import Certain, Drawn
+
+STAGES = ("uncertain inputs and caps", "delivery failure", "common shock", "early end by chance")
+"""What is let in one after the other between the plan and the expected value."""
+BREAK_EVEN_WITHIN = 0.001
+"""How near the scale of prices is taken to break-even."""
+
+
+def run_case(
+    ready: ReadyPortfolio, deal: ReadyDeal, case: Case, field: str, journal: bool = False
+) -> Outcome:
+    """One deal in one deterministic case, counts at their expected value, on floats."""
+    source = Certain(deal.programme.programme.drivers, case.quantile, case.set)
+    common = ready.common(0, None)
+    futures = futures_of(deal, source, common)
+    ledger = Ledger(deal.calendar.year_of_row, 1, journal)
+    outcome = run(deal, (deal.own,), futures, price_level(deal, common), (ledger,))[0]
+    source.check_all_used(field)
+    return outcome
+
+
+def case_rows(ready: ReadyPortfolio) -> Iterator[Row]:
+    """Every figure of every deal in its plan and in each named case; of the fund's investors in the plan."""
+    rows = ready.calendar.quarters + 1
+    paid_in, back = np.zeros((rows, 1)), np.zeros((rows, 1))
+    for deal in ready.deals:
+        for name, case in {"plan": PLAN, **deal.deal.cases}.items():
+            outcome = run_case(ready, deal, case, f"deals.{deal.name}.cases.{name}.set")
+            yield from _case_rows(name, deal_figures(ready, deal, outcome, "deal"))
+            if name == "plan":
+                for total, flows in zip((paid_in, back), outcome.ledger.of_role("investor"), strict=True):
+                    total[deal.first_row : deal.first_row + len(flows)] += flows
+    if paid_in.any():
+        yield from _case_rows("plan", fund_investors(ready, paid_in, back))
+
+
+def _case_rows(case: str, figures: dict[Key, np.ndarray]) -> Iterator[Row]:
+    for key, values in figures.items():
+        if key.measure != "irr_status":
+            yield _case_row(key, case, float(values[0]), figures)
+
+
+def break_even_rows(ready: ReadyPortfolio) -> Iterator[Row]:
+    """By deal: the share of planned payments by results at which investors just get their money back.
+
+    Every outcome price of the plan case, and what is verified of every saving, is scaled by the same number,
+    costs and people as planned and early ends as the terms have them; the number is halved down to
+    ``BREAK_EVEN_WITHIN``. Figure: payments for outcomes and out of savings there over those of the plan.
+    """
+    for deal in ready.deals:
+        funders = investors(deal)
+        if not funders or not deal.planned_payments > 0.0:
+            continue
+        value = _break_even(ready, deal)
+        yield Row(
+            "deal", deal.name, " and ".join(funders), "investor", "", "break_even_paid_over_plan", "plan",
+            value, None, "fraction", "ok" if value is not None else "investors lose money even in the plan",
+            1.0,
+        )  # fmt: skip
+
+
+def _break_even(ready: ReadyPortfolio, deal: ReadyDeal) -> float | None:
+    def at_scale(scale: float) -> tuple[float, float]:
+        """Investors' gain, and payments by results over plan."""
+        ledger = _priced_at(ready, deal, scale).ledger
+        paid = sum(float(np.sum(ledger.of(reason=why))) for why in sorted(RESULTS))
+        return float(invested(ledger).sum()), paid / deal.planned_payments
+
+    low, high = 0.0, 1.0
+    gain, share = at_scale(high)
+    if gain < -PENNY:
+        return None
+    while high - low > BREAK_EVEN_WITHIN:
+        middle = (low + high) / 2.0
+        gain, paid = at_scale(middle)
+        low, high, share = (middle, high, share) if gain < -PENNY else (low, middle, paid)
+    return share
+
+
+def _priced_at(ready: ReadyPortfolio, deal: ReadyDeal, scale: float) -> Outcome:
+    """The plan case with every outcome price, and what is verified of every saving, scaled."""
+    common, drivers = ready.common(0, None), deal.programme.programme.drivers
+    measured = {
+        f"instrument.{one.name}": scale * plan_of(one.given, drivers)
+        for one in flat(deal.own.lowered.draws)
+        if one.name == "savings.error"
+    }
+    futures = futures_of(deal, Certain(drivers, given=measured), common)
+    level = [scale * one for one in price_level(deal, common)]
+    return run(deal, (deal.own,), futures, level, (Ledger(deal.calendar.year_of_row, 1),))[0]
+
+
+def _case_row(key: Key, name: str, value: float, figures: dict[Key, np.ndarray]) -> Row:
+    exists, status = value == value, "ok"
+    if not exists:
+        status = "does not exist"
+        if key.measure == "irr":
+            code = figures[key._replace(measure="irr_status", unit="code")][0]
+            status = f"no IRR: {STATUS_NAMES[int(code)]}"
+    return Row(
+        key.scope, key.deal, key.party, key.role, key.financial_year, key.measure, name,
+        value if exists else None, None, key.unit, status, 1.0,
+    )  # fmt: skip
+
+
+def bridge_rows(ready: ReadyPortfolio, seed: int, paths: int) -> Iterator[Row]:
+    """From the plan to the expected value in pounds: investor's gain and commissioner's net cost.
+
+    Stages are let in one by one on the same ``paths`` futures, so the steps add up exactly to the mean over
+    those futures.
+    """
+    for deal in ready.deals:
+        before = _stage_values(deal, run_case(ready, deal, PLAN, ""))
+        yield from (_bridge_row(deal, target, "plan", value, paths) for target, value in before.items())
+        for count, stage in enumerate(STAGES):
+            after = _stage_values(deal, _with_stages(ready, deal, seed, paths, count + 1))
+            for target, value in after.items():
+                yield _bridge_row(deal, target, stage, value - before[target], paths)
+            before = after
+        yield from (_bridge_row(deal, target, "expected", value, paths) for target, value in before.items())
+
+
+def _with_stages(ready: ReadyPortfolio, deal: ReadyDeal, seed: int, paths: int, stages: int) -> Outcome:
+    numbers = np.arange(paths, dtype=np.uint64)
+    common = ready.common(seed, numbers)
+    source = drawn(deal, common, seed, numbers)
+    programme = deal.programme
+    if stages < 2 and getattr(programme.programme, "failure", None) is not None:
+        plain = programme.programme.model_copy(update={"failure": None})
+        programme = programme._replace(programme=plain)
+    if stages < 3:
+        common.shock = Shock()
+    if stages < 4:
+        source = NoExits(source)
+    limited = replace(deal, programme=programme)
+    futures = futures_of(limited, source, common)
+    ledger = Ledger(deal.calendar.year_of_row, paths)
+    return run(limited, (deal.own,), futures, price_level(deal, common), (ledger,))[0]
+
+
+class NoExits(Drawn):
+    """The same streams, but no contract ends by chance."""
+
+    def __init__(self, source: Drawn) -> None:
+        super().__init__(source.seed, source.draws, source.rows, source.paths, source.scores, source.drivers)
+
+    def uniforms(self, name: str) -> np.ndarray:
+        """Ones where an early end would be drawn."""
+        if name.startswith("exits."):
+            return np.ones((self.rows, len(self.paths)))
+        return np.asarray(super().uniforms(name))
+
+
+def _stage_values(deal: ReadyDeal, outcome: Outcome) -> dict[tuple[str, str, str], float]:
+    ledger, found = outcome.ledger, {}
+    funders = investors(deal)
+    if funders:
+        gain = invested(ledger).sum(axis=0).mean()
+        found[" and ".join(funders), "investor", "gain"] = float(gain)
+    council = deal.council
+    if council:
+        cost = -net_of(ledger, council).sum(axis=0).mean()
+        found[" and ".join(council), "commissioner", "net_cost"] = float(cost)
+    return found
+
+
+def _bridge_row(deal: ReadyDeal, target: tuple[str, str, str], stage: str, value: float, paths: int) -> Row:
+    party, role, measure = target
+    return Row(
+        "deal", deal.name, party, role, "", f"bridge: {measure}", stage, value, None, "pounds",
+        f"over {paths} paths", 1.0,
+    )  # fmt: skip

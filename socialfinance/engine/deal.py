@@ -1,0 +1,146 @@
+"""One deal through its rows: programme, then structure, then the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from socialfinance.core.ledger import Ledger
+from socialfinance.core.parties import OUTSIDE
+from socialfinance.engine.ready import ReadyDeal, ReadyStructure, Shares
+from socialfinance.instruments.base import INFINITE, Lowered, Now, flat, shaped
+from socialfinance.kernels.delays import Delays
+from socialfinance.kernels.elementwise import most
+from socialfinance.programmes.base import AS_PLANNED, Activity, Futures
+from socialfinance.scenarios.sources import Source, at
+
+
+class Outcome(NamedTuple):
+    """A structure's end: its ledger, its last state, and what the programme did by row."""
+
+    lowered: Lowered
+    ledger: Ledger
+    state: Any
+    activity: list[Activity]
+    inside: list[Any]
+    """what is still in the structure's delay lines after the last row"""
+    futures: Futures
+    """the draws that all of this came from"""
+
+
+def own_draws(lowered: Lowered, source: Source, rows: int) -> list[Any]:
+    """By row, what a structure drew, in the shape in which it asks for it."""
+    values = [
+        source.uniforms(one.name)
+        if one.given is None
+        else source.value(f"instrument.{one.name}", one.given, one.bad)
+        for one in flat(lowered.draws)
+    ]
+    return [shaped(lowered.draws, (at(value, row) for value in values)) for row in range(rows)]
+
+
+def periods(
+    ready: ReadyDeal,
+    structures: Sequence[ReadyStructure],
+    futures: Futures,
+    level: Sequence[Any],
+    ledgers: Sequence[Ledger],
+    rationed: bool = False,
+) -> Generator[Any, Any, list[Outcome]]:
+    """Run one programme under one or more structures, one row at each ``next``.
+
+    The programme follows the orders of the first structure; the others share its futures and give none of
+    consequence (in house nothing is ever ordered). A fund that rations reads the wish this yields and sends
+    back what it grants; otherwise None is yielded and everything is granted.
+    """
+    programme = ready.programme
+    state, delays, orders = programme.opening, Delays(programme.lags), AS_PLANNED
+    drawn = [own_draws(s.lowered, futures.source, futures.rows) for s in structures]
+    own = [[s.lowered.opening, Delays(s.lowered.lags)] for s in structures]
+    activity: list[Activity] = []
+    for row in range(futures.rows):
+        now = futures.now(row, delays.due())
+        state, done, entering = programme.play(programme.terms, state, now, orders)
+        delays.enter(entering)
+        activity.append(done)
+        next_orders = orders
+        for structure, slot, ledger, draws in zip(structures, own, ledgers, drawn, strict=True):
+            lowered = structure.lowered
+            given = Now(
+                lowered.schedule[row], done, slot[1].due(), INFINITE, draws[row],
+                at(futures.shock_runs, row), level[row],
+            )  # fmt: skip
+            wish = lowered.ask(lowered.terms, slot[0], given) if rationed else None
+            granted = yield wish
+            if granted is not None:
+                given = given._replace(granted=granted)
+            slot[0], payments, ordered, moved = lowered.step(lowered.terms, slot[0], given)
+            slot[1].enter(moved)
+            next_orders = ordered if structure is structures[0] else next_orders
+            _book(ledger, row, structure, ready.saving_legs, payments, done)
+        orders = next_orders
+    return [
+        Outcome(structure.lowered, ledger, slot[0], activity, slot[1].held(), futures)
+        for structure, ledger, slot in zip(structures, ledgers, own, strict=True)
+    ]
+
+
+def run(
+    ready: ReadyDeal,
+    structures: Sequence[ReadyStructure],
+    futures: Futures,
+    level: Sequence[Any],
+    ledgers: Sequence[Ledger],
+) -> list[Outcome]:
+    """All rows of one deal, nothing rationed."""
+    rows = periods(ready, structures, futures, level, ledgers)
+    while True:
+        try:
+            next(rows)
+        except StopIteration as end:
+            return list(end.value)
+
+
+def _book(
+    ledger: Ledger,
+    row: int,
+    structure: ReadyStructure,
+    saving_legs: Sequence[Shares],
+    payments: Any,
+    done: Activity,
+) -> None:
+    """Everything that was paid in this row: the structure's legs, programme costs, savings."""
+    amounts = flat(payments)
+    for (leg, payers, payees), amount in zip(structure.legs, amounts, strict=True):
+        _pay(ledger, row, payers, payees, amount, leg.reason)
+        ledger.note(row, leg, amount)
+    for (spenders, why), cost in zip(structure.cost_legs, done.costs, strict=False):
+        if spenders:
+            _pay(ledger, row, spenders, ((OUTSIDE, 1.0),), cost, why)
+    if not structure.lowered.delivers:
+        return
+    for agencies, cashable, rest in zip(saving_legs, done.cashable, done.not_cashable, strict=False):
+        _save(ledger, row, agencies, cashable, "saving", "extra cost")
+        _save(ledger, row, agencies, rest, "non-cashable saving", "non-cashable extra cost")
+
+
+def _save(ledger: Ledger, row: int, agencies: Shares, amount: Any, gain: str, loss: str) -> None:
+    """Book what agencies save; where the programme does harm, what it costs them."""
+    outside: Shares = ((OUTSIDE, 1.0),)
+    _pay(ledger, row, outside, agencies, most(0.0, amount), gain)
+    if np.any(amount < 0.0):
+        _pay(ledger, row, agencies, outside, most(0.0, -amount), loss)
+
+
+def _pay(ledger: Ledger, row: int, payers: Shares, payees: Shares, amount: Any, why: str) -> None:
+    if isinstance(amount, float):
+        if amount == 0.0:
+            return
+    elif not amount.any():
+        return
+    for payer, part in payers:
+        for payee, share in payees:
+            whole = part * share
+            ledger.pay(row, payer, payee, amount if whole == 1.0 else amount * whole, why)

@@ -1,0 +1,416 @@
+"""A portfolio made ready to run: every deal lowered, every role filled, every driver accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from socialfinance.core.errors import InputError
+from socialfinance.core.ledger import RESULTS, Leg
+from socialfinance.core.parties import OUTSIDE, Party, shares_of
+from socialfinance.core.terms import said_of
+from socialfinance.core.time import Calendar
+from socialfinance.engine.pilot import with_peg
+from socialfinance.funds.portfolio import Case, Deal, Index, Portfolio
+from socialfinance.instruments.base import Brief, Lowered, Structure, flat, plan_case
+from socialfinance.instruments.comparators import against
+from socialfinance.kernels.delays import Delays
+from socialfinance.markets.discount import default_rate
+from socialfinance.programmes.base import AS_PLANNED, Activity, Futures, Levels, Ready, Spent
+from socialfinance.programmes.catalogue import lower
+from socialfinance.scenarios.common import Common, Shock
+from socialfinance.scenarios.dependence import GaussianFactor
+from socialfinance.scenarios.distributions import DriverRef
+from socialfinance.scenarios.sources import Certain, Drawn
+
+Shares = tuple[tuple[str, float], ...]
+SUPPLIED: dict[str, Party] = {
+    "hmrc": Party(kind="hmrc", title="HM Revenue and Customs"),
+    "pwlb": Party(kind="lender", title="PWLB"),
+    OUTSIDE: Party(kind="outside", title="staff, suppliers and costs no longer met"),
+    "evaluator": Party(kind="intermediary", title="evaluator"),
+    "intermediary": Party(kind="intermediary", title="intermediary"),
+}
+"""Roles that need not be filled: everybody knows who they are, or the cost passes straight through them."""
+
+OWN_MONEY = ("reserve", "capital receipts")
+"""Roles that are a council's own money, kept apart from its budget."""
+
+RESERVED = ("vehicle", OUTSIDE)
+"""Roles that no file may fill or make pay."""
+
+PLAN = Case()
+
+
+@dataclass(frozen=True)
+class ReadyStructure:
+    """One structure on one deal."""
+
+    name: str
+    lowered: Lowered
+    legs: tuple[tuple[Leg, Shares, Shares], ...]
+    cost_legs: tuple[tuple[Shares, str], ...]
+    """by cost line this structure bears: who spends it, and why"""
+
+
+@dataclass(frozen=True)
+class ReadyDeal:
+    """One deal: its programme, its own structure, and what it is held against."""
+
+    name: str
+    deal: Deal
+    programme: Ready
+    calendar: Calendar
+    first_row: int
+    """row of the portfolio at which the deal closes"""
+    own: ReadyStructure
+    varied: ReadyStructure | None
+    """with variation, where the deal has any"""
+    comparators: tuple[ReadyStructure, ...]
+    roles: Mapping[str, Shares]
+    saving_legs: tuple[Shares, ...]
+    plan: tuple[Activity, ...]
+    planned_payments: float
+    """payments for outcomes and out of savings in the plan case, pounds"""
+    proposed: Mapping[str, Any]
+    """terms that the file leaves to the model, by path into it"""
+
+    @property
+    def draws(self) -> str:
+        """The key of its random numbers."""
+        return self.deal.draws or self.name
+
+    @property
+    def council(self) -> tuple[str, ...]:
+        """Who commissions it, with its own reserve or receipts where they pay."""
+        filled = [self.roles.get(role, ()) for role in ("commissioner", *OWN_MONEY)]
+        return tuple(dict.fromkeys(party for shares in filled for party, _ in shares))
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Theme, place and provider."""
+        given = {"theme": self.deal.theme, "place": self.deal.place, "provider": self.deal.provider}
+        return {key: value for key, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class ReadyPortfolio:
+    """Everything a run needs."""
+
+    portfolio: Portfolio
+    calendar: Calendar
+    deals: tuple[ReadyDeal, ...]
+    parties: Mapping[str, Party]
+    discount: float
+    """annual effective"""
+    discount_basis: str
+
+    @property
+    def proposed(self) -> dict[str, Any]:
+        """Terms that the file leaves to the model, by path into it."""
+        return {path: value for deal in self.deals for path, value in deal.proposed.items()}
+
+    def common(self, seed: int, paths: Any) -> Common:
+        """Common factors for a block of paths, or for a case (paths None)."""
+        indices = {name: index.annual for name, index in self.portfolio.indices.items()}
+        return Common(seed, self.calendar, self.portfolio.factors, indices, paths)
+
+
+def prepare(portfolio: Portfolio) -> ReadyPortfolio:
+    """Lower every deal in name order and check that nothing is missing and nothing is left over."""
+    calendar = Calendar(portfolio.start, portfolio.quarters)
+    rate = portfolio.discount
+    found = default_rate(portfolio.quarters / 4) if rate is None else None
+    basis = f"{found.basis} ({found.source})" if found else _rate_basis(portfolio)
+    parties = {**SUPPLIED, **portfolio.parties}
+    common = Common(0, calendar, portfolio.factors, {n: i.annual for n, i in portfolio.indices.items()}, None)
+    deals = []
+    for name in sorted(portfolio.deals):
+        try:
+            ready = _deal(name, portfolio, calendar, common)
+        except InputError as error:
+            field = error.field or ""
+            raise InputError(
+                error.problem, file=error.file, line=error.line, given=error.given, allowed=error.allowed,
+                field=field if field.startswith("deals.") else f"deals.{name}.{field}".rstrip("."),
+            ) from None  # fmt: skip
+        parties[_vehicle(name)] = Party(kind="intermediary", title=f"{name} vehicle")
+        deals.append(ready)
+    _check_factors(portfolio)
+    discount = found.rate if found else rate.rate  # type: ignore[union-attr]
+    return ReadyPortfolio(portfolio, calendar, tuple(deals), parties, discount, basis)
+
+
+def _rate_basis(portfolio: Portfolio) -> str:
+    """What the file says of its discount rate: a source, that it is invented, or nothing."""
+    place = ("discount", "rate")
+    said = next(heard for at, _, heard in said_of(portfolio) if at == place)
+    nothing = "illustrative" if said.origin == "illustrative" else "the file gives none"
+    return said.source or nothing
+
+
+def futures_of(ready: ReadyDeal, source: Any, common: Common) -> Any:
+    """The deal's draws from a source, with the part of the common factors that falls on its rows."""
+    first, rows = ready.first_row, ready.calendar.quarters + 1
+    what = ready.programme
+    return what.draw(what, source, rows, _cut(common.shock, first), _levels(ready, common, first))
+
+
+def drawn(ready: ReadyDeal, common: Common, seed: int, paths: Any) -> Drawn:
+    """The deal's keyed streams on a block of paths."""
+    rows = ready.calendar.quarters + 1
+    drivers = ready.programme.programme.drivers
+    return Drawn(seed, ready.draws, rows, paths, common.scores(ready.tags), drivers)
+
+
+def price_level(ready: ReadyDeal, common: Common) -> list[Any]:
+    """Price level of the tariff, or of what the structure itself indexes, by deal row."""
+    return _level(ready.deal, ready.calendar, common)[ready.first_row :]
+
+
+def _level(deal: Deal, calendar: Calendar, common: Common) -> list[Any]:
+    """By the portfolio's rows: of the tariff, else of the structure's ``indexation``, else 1."""
+    tariff, own = deal.tariff, getattr(deal.instrument, "indexation", None)
+    if tariff is not None:
+        return common.level(tariff.index, tariff.price_base or calendar.start, tariff.collar)
+    return common.level(own.index if own is not None else None, calendar.start)
+
+
+def _deal(name: str, portfolio: Portfolio, calendar: Calendar, common: Common) -> ReadyDeal:
+    deal = portfolio.deals[name]
+    first = calendar.row_of_start(deal.start, "start") if deal.start else 0
+    own_calendar = Calendar(deal.start or portfolio.start, portfolio.quarters - first)
+    if own_calendar.quarters < 1:
+        raise InputError("starts at or after the portfolio's last quarter", field="start", given=deal.start)
+    tariff = deal.tariff
+    programme = lower(deal.programme, tariff is not None and tariff.needs_classes)
+    _check_indices(deal, portfolio)
+    _check_drivers(deal)
+    if deal.programme.kind not in deal.instrument.finances:
+        raise InputError(
+            f"does not finance a {deal.programme.kind}", field="instrument.kind", given=deal.instrument.kind,
+            allowed=f"a structure for a {deal.programme.kind}",
+        )  # fmt: skip
+    deal, proposed = with_peg(deal, name, programme, portfolio, own_calendar, first)
+    source = Certain(deal.programme.drivers)
+    rows = own_calendar.quarters + 1
+
+    def levels(index: str | None, base: date | None) -> list[Any]:
+        return common.level(index, base or own_calendar.start)[first:]
+
+    plan = programme_case(programme, programme.draw(programme, source, rows, Shock(), levels))
+    level = _level(deal, own_calendar, common)[first:]
+
+    def brief(variation: bool) -> Brief:
+        return Brief(
+            programme=deal.programme, tariff=tariff, nodes=programme.nodes, lines=programme.lines,
+            costs=deal.programme.costs, plan=plan, plan_level=tuple(level), calendar=own_calendar,
+            with_variation=variation,
+        )  # fmt: skip
+
+    roles = _roles(name, deal, portfolio)
+    used: set[str] = set()
+
+    def structure(label: str, terms: Structure, variation: bool = False) -> ReadyStructure:
+        return _structure(label, terms.lower(brief(variation)), deal, roles, used)
+
+    own = structure("own", deal.instrument)
+    planned = planned_payments(own.lowered, brief(False))
+    varied = structure("with variation", deal.instrument, True) if _varies(deal) else None
+    comparators = tuple(
+        structure(label, terms) for label, terms in against(deal.programme.kind, portfolio.comparison)
+    )
+    savings = []
+    for label, saving in deal.programme.savings.items():
+        used.add(saving.agency)
+        savings.append(_filled(roles, saving.agency, f"programme.savings.{label}.agency"))
+    _check_roles(deal, used)
+    return ReadyDeal(
+        name, deal, programme, own_calendar, first, own, varied, comparators, roles, tuple(savings), plan,
+        planned, proposed,
+    )  # fmt: skip
+
+
+def planned_payments(lowered: Lowered, brief: Brief) -> float:
+    """Payments for outcomes and out of savings in the plan case, over the life, pounds."""
+    outcome = [leg.reason in RESULTS for leg in flat(lowered.legs)]
+    return sum(
+        float(amount)
+        for _, payments in plan_case(lowered, brief)
+        for amount, paid in zip(flat(payments), outcome, strict=True)
+        if paid
+    )
+
+
+def programme_case(programme: Ready, futures: Futures) -> tuple[Any, ...]:
+    """The programme alone in one case, nothing ordered otherwise: its activity by row."""
+    state, delays, rows = programme.opening, Delays(programme.lags), []
+    for row in range(futures.rows):
+        now = futures.now(row, delays.due())
+        state, activity, entering = programme.play(programme.terms, state, now, AS_PLANNED)
+        delays.enter(entering)
+        rows.append(activity)
+    return tuple(rows)
+
+
+def _structure(
+    label: str, lowered: Lowered, deal: Deal, roles: Mapping[str, Shares], used: set[str]
+) -> ReadyStructure:
+    legs = []
+    for leg in flat(lowered.legs):
+        used.update((leg.payer, leg.payee))
+        legs.append((leg, _filled(roles, leg.payer), _filled(roles, leg.payee)))
+    costs = []
+    lines: Mapping[str, Spent] = deal.programme.costs
+    for line, uses in zip(lines.values(), lowered.uses, strict=True):
+        used.add(line.paid_to)
+        costs.append((_filled(roles, line.paid_to) if uses else (), line.reason))
+    return ReadyStructure(label, lowered, tuple(legs), tuple(costs))
+
+
+def _roles(name: str, deal: Deal, portfolio: Portfolio) -> dict[str, Shares]:
+    _check_reserved(deal)
+    roles: dict[str, Shares] = {role: ((role, 1.0),) for role in SUPPLIED}
+    roles["vehicle"] = ((_vehicle(name), 1.0),)
+    for role, filled in deal.parties.items():
+        roles[role] = shares_of(filled)
+    if "commissioner" not in roles and deal.tariff is not None:
+        first = next(iter(deal.tariff.payers))
+        roles["commissioner"] = _filled(roles, first)
+    return roles
+
+
+def _check_reserved(deal: Deal) -> None:
+    """Refuse the engine's own roles wherever a file can name one: money would come from nowhere."""
+    named = [(f"parties.{role}", role) for role in deal.parties]
+    named += [(f"tariff.payers.{role}", role) for role in (deal.tariff.payers if deal.tariff else ())]
+    for path, value in walk(deal):
+        if path.rsplit(".", 1)[-1] in ("by", "agency") and isinstance(value, str):
+            named.append((path, value))
+    for path, role in named:
+        if role in RESERVED:
+            raise InputError(
+                "is a role that belongs to the model", field=path, given=role,
+                allowed=f"any other: {' and '.join(RESERVED)} are never filled and never promise anything",
+            )  # fmt: skip
+
+
+def _filled(roles: Mapping[str, Shares], role: str, field: str | None = None) -> Shares:
+    if role not in roles:
+        raise InputError(
+            "is a role that no party fills", field=field or f"parties.{role}", given=role,
+            allowed=f"name a party for {role} under parties",
+        )  # fmt: skip
+    return roles[role]
+
+
+def _check_roles(deal: Deal, used: set[str]) -> None:
+    for role in deal.parties:
+        if role not in used:
+            raise InputError(
+                "is a role that nothing in this deal needs", field=f"parties.{role}", given=role,
+                allowed=", ".join(sorted(used - {OUTSIDE, "vehicle"})),
+            )  # fmt: skip
+
+
+def _varies(deal: Deal) -> bool:
+    support = deal.tariff is not None and deal.tariff.emergency_support > 0
+    return support or getattr(deal.instrument, "review", None) is not None
+
+
+def _vehicle(name: str) -> str:
+    return f"{name} vehicle"
+
+
+def _levels(ready: ReadyDeal, common: Common, first: int) -> Levels:
+    def levels(index: str | None, base: date | None) -> list[Any]:
+        return common.level(index, base or ready.calendar.start)[first:]
+
+    return levels
+
+
+def _cut(shock: Shock, first: int) -> Shock:
+    return Shock(*(x if isinstance(x, float) else x[first:] for x in shock))
+
+
+def walk(model: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value inside a model with its path, models included."""
+    yield path, model
+    if isinstance(model, Mapping):
+        children = [(str(key), value) for key, value in model.items()]
+    elif hasattr(type(model), "model_fields"):
+        children = [(name, getattr(model, name)) for name in type(model).model_fields]
+    elif isinstance(model, tuple):
+        for i, value in enumerate(model):
+            yield from walk(value, f"{path}[{i}]")
+        return
+    else:
+        return
+    for key, value in children:
+        yield from walk(value, f"{path}.{key}" if path else key)
+
+
+def _check_indices(deal: Deal, portfolio: Portfolio) -> None:
+    for path, value in walk(deal):
+        if path.endswith(".index") and isinstance(value, str) and value not in portfolio.indices:
+            raise InputError(
+                "names an index the portfolio does not have", field=path, given=value,
+                allowed=", ".join(portfolio.indices) or "none declared under indices",
+            )  # fmt: skip
+
+
+def _check_drivers(deal: Deal) -> None:
+    declared, needed = set(deal.programme.drivers), set()
+    for path, value in walk(deal):
+        if isinstance(value, DriverRef):
+            needed.add(value.driver)
+            if value.driver not in declared:
+                raise InputError(
+                    "needs a driver that is missing", field=f"{path}.driver", given=value.driver,
+                    allowed=", ".join(sorted(declared)) or "none declared under drivers",
+                )  # fmt: skip
+    for name in declared - needed:
+        raise InputError("is a driver that nothing needs", field=f"programme.drivers.{name}", given=name)
+
+
+def _check_factors(portfolio: Portfolio) -> None:
+    """Every loading names a Gaussian factor, every Gaussian factor is loaded on, every index is used."""
+    gaussian = {name: f for name, f in portfolio.factors.items() if isinstance(f, GaussianFactor)}
+    loaded: set[str] = set()
+    holders: list[tuple[str, Deal | Index]] = [(f"deals.{name}", x) for name, x in portfolio.deals.items()]
+    holders += [(f"indices.{name}", index) for name, index in portfolio.indices.items()]
+    for start, holder in holders:
+        for path, value in walk(holder, start):
+            for factor in getattr(value, "loadings", None) or {}:
+                _check_loading(factor, gaussian, holder, f"{path}.loadings.{factor}")
+                loaded.add(factor)
+    for name in sorted(gaussian.keys() - loaded):
+        raise InputError("is a factor that no driver loads on", field=f"factors.{name}", given=name)
+    used = {value for path, value in walk(portfolio.deals, "deals") if path.endswith(".index")}
+    for name in portfolio.indices:
+        if name not in used:
+            raise InputError("is an index that nothing follows", field=f"indices.{name}", given=name)
+
+
+def _check_loading(
+    factor: str, gaussian: Mapping[str, GaussianFactor], holder: Deal | Index, field: str
+) -> None:
+    """The factor is there, and whatever loads on it has a score of it: an index only that of all."""
+    if factor not in gaussian:
+        raise InputError(
+            "needs a factor that is missing", field=field, given=factor,
+            allowed=", ".join(sorted(gaussian)) or "none declared under factors",
+        )  # fmt: skip
+    by = gaussian[factor].by
+    if by == "all" or (isinstance(holder, Deal) and getattr(holder, by) is not None):
+        return
+    if isinstance(holder, Deal):
+        raise InputError(
+            f"is a factor by {by}, and the deal does not name its own", field=field, given=factor,
+            allowed=f"{by}: NAME in the deal, or a factor by all",
+        )  # fmt: skip
+    raise InputError(
+        f"is a factor by {by}, and an index has none", field=field, given=factor, allowed="a factor by all"
+    )

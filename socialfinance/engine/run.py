@@ -1,0 +1,231 @@
+"""Simulate a portfolio: plan what it will cost, share blocks of paths among workers, gather the result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from socialfinance.core.errors import InputError
+from socialfinance.core.parties import PUBLIC
+from socialfinance.engine.accumulate import UNIT, Block, Kept, mean_and_error
+from socialfinance.engine.block import run_block
+from socialfinance.engine.cases import break_even_rows, bridge_rows, case_rows
+from socialfinance.engine.ready import ReadyPortfolio, prepare
+from socialfinance.engine.workers import run_in_processes
+from socialfinance.funds.portfolio import Portfolio
+from socialfinance.instruments.base import flat
+from socialfinance.instruments.tariff import longest_lag
+from socialfinance.kernels.luck import backend
+from socialfinance.measures.statistics import Row, back_by_half_life, expected_flow_irr, irr_rows, rows_of
+from socialfinance.results.result import FlowRow, Result
+
+CHUNK = 8192
+"""Paths a worker takes at once: large enough to hide Python's overhead, small enough for the cache."""
+WORTH_A_WORKER = 100_000
+"""Paths x deals for each worker under which starting another process costs more than it saves."""
+BRIDGE_PATHS = 4096
+"""Most paths over which the bridge from plan to expected value is walked."""
+Progress = Callable[[int], None]
+"""Called with the number of paths just finished."""
+
+
+class Estimate(NamedTuple):
+    """What a run will need, before it starts."""
+
+    paths: int
+    chunk: int
+    workers: int
+    kept_bytes: int
+    working_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """Kept figures and the blocks in work together."""
+        return self.kept_bytes + self.working_bytes
+
+
+def simulate(
+    fund: Portfolio,
+    paths: int = 10_000,
+    seed: int = 1,
+    workers: int | None = None,
+    chunk: int = CHUNK,
+    progress: Progress | None = None,
+    compare: bool = True,
+    inputs: dict[str, dict[str, str]] | None = None,
+) -> Result:
+    """Price a portfolio over ``paths`` futures.
+
+    The same ``seed``, ``paths`` and inputs give the same bits whatever ``workers`` and ``chunk``.
+    ``workers`` processes (default: one a core where the run is long enough to be worth it); ``compare`` also
+    runs each deal in house and at the PWLB cost of money. Raises
+    :class:`~socialfinance.core.errors.InputError` before anything runs where the input is incomplete or the
+    run would not fit in memory.
+    """
+    ready = prepare(fund)
+    needs = estimate(ready, paths, chunk, workers)
+    check_memory(needs)
+    kept = Kept(paths)
+    _run_blocks(ready, seed, needs, kept, progress, compare)
+    return _result(ready, seed, needs, kept, inputs or {}, compare)
+
+
+def estimate(ready: ReadyPortfolio, paths: int, chunk: int = CHUNK, workers: int | None = None) -> Estimate:
+    """Memory a run will need: per-path figures that are kept, and the blocks in work."""
+    if paths < 1:
+        raise InputError("at least one path is needed", field="paths", given=paths, allowed="1 or more")
+    if chunk < 1:
+        raise InputError("at least one path a chunk", field="chunk", given=chunk, allowed="1 or more")
+    if workers is not None and workers < 1:
+        raise InputError("at least one worker is needed", field="workers", given=workers, allowed="1 or more")
+    threads = min(workers or _worthwhile(ready, paths), -(-paths // max(chunk, UNIT)))
+    width = min(-(-chunk // UNIT) * UNIT, -(-paths // UNIT) * UNIT)
+    years = len(ready.calendar.financial_years)
+    public = sum(party.kind in PUBLIC for party in ready.parties.values())
+    figures, working = 3 * public * (years + 2), 0
+    for deal in ready.deals:
+        legs = len(deal.own.legs)
+        parties = len(deal.roles)
+        figures += 6 * parties + 2 if deal.own.lowered.purse is not None else 0
+        figures += 11 + 5 * parties + 10 * len(deal.comparators) + len(deal.programme.lines)
+        rows = deal.calendar.quarters + 1
+        nodes = len(flat(deal.programme.lags))
+        one = rows * (parties + 12 + 2 * nodes) + legs * years
+        working = max(working, one * (1 + len(deal.comparators) // 2))
+    shared = (len(ready.parties) + 6) * (ready.calendar.quarters + 1)
+    return Estimate(paths, width, threads, 2 * 8 * figures * paths, threads * 8 * width * (working + shared))
+
+
+def _worthwhile(ready: ReadyPortfolio, paths: int) -> int:
+    return max(1, min(os.cpu_count() or 1, paths * len(ready.deals) // WORTH_A_WORKER))
+
+
+def check_memory(needs: Estimate) -> None:
+    """Refuse a run that would not fit."""
+    have = available_memory()
+    if needs.total_bytes > have:
+        most = int(needs.paths * max(have - needs.working_bytes, 0) / max(needs.kept_bytes, 1))
+        raise InputError(
+            f"needs about {needs.total_bytes / 2**30:,.1f} GiB of memory, {have / 2**30:,.1f} GiB are free",
+            field="paths", given=needs.paths, allowed=f"up to about {most:,} paths on this machine",
+        )  # fmt: skip
+
+
+def available_memory() -> int:
+    """Bytes free for a run: what the system calls available, or all of it where it does not say."""
+    try:
+        with open("/proc/meminfo") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass  # not Linux: ask the C library below
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 2**62  # Windows: no way to know without a further library, so the run is not refused
+
+
+def _run_blocks(
+    ready: ReadyPortfolio, seed: int, needs: Estimate, kept: Kept, progress: Progress | None, compare: bool
+) -> None:
+    blocks = [(first, min(needs.chunk, needs.paths - first)) for first in range(0, needs.paths, needs.chunk)]
+
+    def done(block: Block) -> None:
+        kept.add(block)
+        if progress is not None:
+            progress(block.count)
+
+    if needs.workers == 1:
+        for first, count in blocks:
+            done(run_block(ready, seed, first, count, compare))
+        return
+    run_in_processes(ready.portfolio, seed, compare, needs.workers, blocks, done)
+
+
+def _result(
+    ready: ReadyPortfolio, seed: int, needs: Estimate, kept: Kept, inputs: dict[str, dict[str, str]],
+    compare: bool,
+) -> Result:  # fmt: skip
+    measures = list(measure_rows(kept))
+    measures += case_rows(ready)
+    measures += break_even_rows(ready)
+    measures += bridge_rows(ready, seed, min(needs.paths, BRIDGE_PATHS))
+    measures += _maximum_rows(ready)
+    measures += _horizon_rows(ready)
+    order = {row: i for i, row in enumerate(measures)}
+    measures.sort(key=lambda row: (row.scope, row.deal, row.party, row.role, row.financial_year, order[row]))
+    return Result(
+        portfolio=ready.portfolio,
+        measures_rows=tuple(measures),
+        flow_rows=tuple(flow_rows(ready, kept)),
+        paths=needs.paths,
+        seed=seed,
+        discount=ready.discount,
+        discount_basis=ready.discount_basis,
+        inputs=inputs,
+        titles={name: party.title or name for name, party in ready.parties.items()},
+        compared=compare,
+        backend=backend(),
+        extra={"proposed": ready.proposed} if ready.proposed else {},
+    )
+
+
+def measure_rows(kept: Kept) -> Iterable[Row]:
+    """Every figure's statistics, figures in order of their key."""
+    for key in sorted(kept.figures):
+        values = kept.figures[key]
+        if key.measure == "irr":
+            status = kept.figures[key._replace(measure="irr_status", unit="code")]
+            varied = "with variation" if key.scope == "deal with variation" else "investor"
+            yield expected_flow_irr(key, kept.rows[key.deal, varied])
+            yield back_by_half_life(key, kept.rows[key.deal, varied])
+            yield from irr_rows(key, values, status)
+        else:
+            yield from rows_of(key, values)
+
+
+def flow_rows(ready: ReadyPortfolio, kept: Kept) -> Iterable[FlowRow]:
+    """Mean and standard error of every leg by financial year, and for life."""
+    years = ready.calendar.financial_years
+    for key in sorted(kept.flows):
+        mean, error = mean_and_error(kept.flows[key][0], kept.flows[key][1], kept.paths)
+        for i, year in enumerate(years):
+            if mean[i] != 0.0:
+                yield FlowRow(*key, year, "mean", float(mean[i]), float(error[i]), "pounds")
+        total = float(np.sum(mean))
+        yield FlowRow(*key, "", "mean", total, None, "pounds")
+
+
+def _horizon_rows(ready: ReadyPortfolio) -> Iterable[Row]:
+    """What lies beyond the last row: quarters in which outcomes, claims or savings still fall."""
+    for deal in ready.deals:
+        tariff = deal.deal.tariff
+        lag = max(longest_lag(tariff) if tariff else 0, deal.own.lowered.lag)
+        beyond = deal.programme.programme.last_quarter + lag - deal.calendar.quarters
+        yield Row(
+            "deal", deal.name, "", "programme", "", "quarters_beyond_horizon", "terms",
+            float(max(beyond, 0)), None, "quarters", "ok" if beyond <= 0 else "cut off by the horizon", 1.0,
+        )  # fmt: skip
+
+
+def _maximum_rows(ready: ReadyPortfolio) -> Iterable[Row]:
+    """By payer: the most it can be asked for outcomes, and in all, under the terms."""
+    for deal in ready.deals:
+        lowered = deal.own.lowered
+        for measure, table in (
+            ("contract_value", lowered.contract_value),
+            ("maximum_contract", lowered.maximum),
+            ("guaranteed", lowered.guaranteed),
+        ):
+            for role, most in table.items():
+                for party, share in deal.roles[role]:
+                    finite = most != float("inf")
+                    yield Row(
+                        "deal", deal.name, party, role, "", measure, "terms",
+                        most * share if finite else None, None, "pounds",
+                        "from the terms" if finite else "no cap in the terms", 1.0,
+                    )  # fmt: skip

@@ -1,0 +1,286 @@
+"""The compiled forms: draws by blocks, and the words a step may use when Numba compiles it.
+
+Import this module only inside a function: it imports Numba (optional, a quarter of a second).
+
+``register()`` teaches Numba the words of :mod:`socialfinance.kernels.elementwise` and the scalar draws
+of :mod:`socialfinance.kernels.luck`, so that ``numba.njit(step)`` compiles a step as it stands. The bits
+are those of the float versions: no fast-math.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.core.errors import TypingError
+from numba.cpython.unsafe import tuple as tuples
+from numba.extending import intrinsic, overload
+from numpy.typing import NDArray
+
+from socialfinance.kernels import elementwise, luck
+
+F = TypeVar("F", bound=Callable[..., Any])
+Words = NDArray[np.uint64]
+U = np.uint64
+
+_M0, _M1 = (U(m) for m in luck.MULTIPLIERS)
+_W0, _W1 = (U(w) for w in luck.WEYL)
+_ROUNDS, _BATCHES, _LARGEST = luck.ROUNDS, luck.BATCHES, luck.LARGEST
+_SCALE, _SPARE = 2.0**luck.PERSON_BITS, U(64 - luck.PERSON_BITS)
+_ALL = U(0xFFFFFFFFFFFFFFFF)
+_0, _1, _4, _12, _63, _64 = U(0), U(1), U(4), U(12), U(63), U(64)
+
+
+def _part(function: F) -> F:
+    """Compile a part that other compiled functions call."""
+    return cast("F", numba.njit(nogil=True, error_model="numpy")(function))
+
+
+def _kernel(function: F) -> F:
+    """Compile a kernel that Python calls, and keep it on disk."""
+    return cast("F", numba.njit(nogil=True, error_model="numpy", cache=True)(function))
+
+
+def _intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    return cast("Callable[..., Any]", intrinsic(function))
+
+
+@_intrinsic
+def _high(typing: Any, a: Any, b: Any) -> Any:
+    """The high word of a 64 by 64 bit product: one machine instruction."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        wide = ir.IntType(128)
+        product = builder.mul(builder.zext(args[0], wide), builder.zext(args[1], wide))
+        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+
+    return types.uint64(types.uint64, types.uint64), emit
+
+
+@_intrinsic
+def _ones(typing: Any, a: Any) -> Any:
+    """The number of bits set in a word."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.uint64(types.uint64), emit
+
+
+_set: Any = tuples.tuple_setitem
+
+
+@_part
+def _words(key0: Any, key1: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> Any:
+    for _ in range(_ROUNDS):
+        first, second = _M0 * c0, _M1 * c2
+        c0, c2 = _high(_M1, c2) ^ c1 ^ key0, _high(_M0, c0) ^ c3 ^ key1
+        c1, c3 = second, first
+        key0 += _W0
+        key1 += _W1
+    return c0, c1, c2, c3
+
+
+@_part
+def _unit(word: Any) -> Any:
+    return (np.float64(word >> _12) + 0.5) * 2.0**-52
+
+
+@_part
+def _uniform(key0: Any, key1: Any, period: Any, path: Any) -> Any:
+    return _unit(_words(key0, key1, path + _1, period // _4, _0, _0)[period % _4])
+
+
+@_part
+def _below(group: Any, people: Any, threshold: Any, key0: Any, key1: Any, period: Any, path: Any) -> Any:
+    undecided, below = _ALL >> (_64 - people), _0
+    for batch in range(_BATCHES):
+        for word in _words(key0, key1, path + _1, period, _1 + group, U(batch)):
+            bit = _0 - (threshold >> _63)
+            below |= undecided & bit & ~word
+            undecided &= ~(word ^ bit)
+            threshold <<= _1
+        if undecided == _0:
+            break
+    return _ones(below)
+
+
+@_part
+def _mean(n: Any, p: Any) -> Any:
+    return (0.0 if n < 0.0 else n) * (0.0 if p < 0.0 else 1.0 if p > 1.0 else p)
+
+
+@_part
+def _count(n: Any, p: Any, key0: Any, key1: Any, period: Any, path: Any) -> Any:
+    if key0 == _0 and key1 == _0:
+        return _mean(n, p)
+    if n <= 0.0 or p <= 0.0:
+        return 0.0
+    if not n < _LARGEST or p != p:
+        return np.nan
+    people = U(np.floor(n + 0.5))
+    if p >= 1.0:
+        return np.float64(people)
+    threshold = U(p * _SCALE) << _SPARE
+    total, group = _0, _0
+    while people > _64:
+        total += _below(group, _64, threshold, key0, key1, period, path)
+        people -= _64
+        group += _1
+    if people > _0:
+        total += _below(group, people, threshold, key0, key1, period, path)
+    return np.float64(total)
+
+
+@_kernel
+def count_paths(
+    n: NDArray[np.float64],
+    p: NDArray[np.float64],
+    key0: np.uint64,
+    key1: np.uint64,
+    period: np.uint64,
+    paths: Words,
+    counts: NDArray[np.float64],
+) -> None:
+    """``luck.count`` for every path; ``n`` and ``p`` hold one entry, or one per path."""
+    step_n, step_p = int(n.size > 1), int(p.size > 1)
+    for i in range(paths.size):
+        counts[i] = _count(n[i * step_n], p[i * step_p], key0, key1, period, paths[i])
+
+
+@_kernel
+def uniform_rows(
+    key0: np.uint64, key1: np.uint64, first: np.uint64, paths: Words, block: NDArray[np.float64]
+) -> None:
+    """``luck.uniform`` for the periods from ``first`` on, into the rows of ``block``."""
+    row, rows = 0, len(block)
+    while row < rows:
+        four, skip = (first + U(row)) // _4, int((first + U(row)) % _4)
+        take = min(4 - skip, rows - row)
+        for i in range(paths.size):
+            drawn = _words(key0, key1, paths[i] + _1, four, _0, _0)
+            if take == 4:
+                block[row, i] = _unit(drawn[0])
+                block[row + 1, i] = _unit(drawn[1])
+                block[row + 2, i] = _unit(drawn[2])
+                block[row + 3, i] = _unit(drawn[3])
+            else:
+                for k in range(take):
+                    block[row + k, i] = _unit(drawn[skip + k])
+        row += take
+
+
+@_kernel
+def counts_added_up(
+    start: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    dispersion: float,
+    u: NDArray[np.float64],
+    where: NDArray[np.bool_],
+    found: NDArray[np.float64],
+) -> None:
+    """Gamma–Poisson counts by adding p(k) up to u: ``distributions.counts`` for every path."""
+    for i in range(u.size):
+        if where[i]:
+            p, total, k = start[i], start[i], 0.0
+            while total < u[i] and p > 0.0 and k < 1e6:
+                p = p * ((1.0 + k * dispersion) / (k + 1.0)) * (mean[i] / (1.0 + dispersion * mean[i]))
+                total = total + p
+                k += 1.0
+            found[i] = k
+
+
+@cache
+def register() -> None:
+    """Teach Numba the words of a step; calling it again does nothing."""
+    _teach(elementwise.least, lambda a, b: a if a < b else b)
+    _teach(elementwise.most, lambda a, b: a if a > b else b)
+    _teach(elementwise.where, lambda condition, a, b: a if condition else b)
+    _teach(elementwise.both, lambda a, b: a & b)
+    _teach(elementwise.either, lambda a, b: a | b)
+    _teach(elementwise.negate, lambda a: not a)
+    _teach(elementwise.ratio, lambda a, b, otherwise: a / (b if b > 0 else 1.0) if b > 0 else otherwise)
+    _teach(elementwise.part, lambda amount, share: amount * share if amount != 0 and share != 0 else 0.0)
+    _teach(elementwise.whole, lambda a: np.floor(a + 0.5))
+    _teach(luck.uniform, lambda key0, key1, period, path: _uniform(U(key0), U(key1), U(period), U(path)))
+    _teach(luck.count, _count_lucky, _people_and_luck)
+    _teach(elementwise.put, lambda entries, i, value: _set(entries, i, np.float64(value)), _numbers)
+    _teach(elementwise.put, lambda entries, i, value: _set(entries, i, value), _others)
+
+
+def compile_pure(function: F) -> F:
+    """A pure function of named tuples compiled by Numba, with the plain functions that it calls.
+
+    What it calls is found by name among its globals and in the modules that stand there, and compiled from
+    the same source.
+    """
+    register()
+    _teach_calls(function)
+    return _part(function)
+
+
+def _teach_calls(function: Callable[..., Any]) -> None:
+    for called in _called(function):
+        if called not in _TAUGHT:
+            _TAUGHT.add(called)
+            _teach_calls(called)
+            _teach(called, called, lambda *given: True)
+
+
+def _called(function: Callable[..., Any]) -> list[Callable[..., Any]]:
+    names = function.__code__.co_names
+    there = [function.__globals__.get(name) for name in names]
+    modules = [thing for thing in there if inspect.ismodule(thing)]
+    there += [getattr(module, name, None) for module in modules for name in names]
+    root, words = function.__module__.split(".")[0], (elementwise.__name__, luck.__name__)
+    return [
+        thing
+        for thing in there
+        if inspect.isfunction(thing)
+        and thing.__module__ not in words
+        and thing.__module__.split(".")[0] == root
+    ]
+
+
+_TAUGHT: set[Callable[..., Any]] = set()
+
+
+def _scalars(*given: Any) -> bool:
+    return all(isinstance(one, (types.Number, types.Boolean)) for one in given)
+
+
+def _people_and_luck(n: Any, p: Any, luck: Any) -> bool:
+    return _scalars(n, p, *getattr(luck, "types", [luck]))
+
+
+def _numbers(entries: Any, i: Any, value: Any) -> bool:
+    return isinstance(entries, types.UniTuple) and entries.dtype == types.float64 and _scalars(value)
+
+
+def _others(entries: Any, i: Any, value: Any) -> bool:
+    if not isinstance(entries, types.UniTuple):
+        raise TypingError(f"put needs a tuple whose entries are all of one type, not {entries}")
+    if not _numbers(entries, i, value) and value != entries.dtype:
+        raise TypingError(f"put needs a value like the entries, {entries.dtype}, not {value}")
+    return not _numbers(entries, i, value)
+
+
+def _count_lucky(n: Any, p: Any, luck: Any) -> Any:
+    key0, key1, period, path = luck
+    return _count(np.float64(n), np.float64(p), U(key0), U(key1), U(period), U(path))
+
+
+def _teach(word: Any, form: Any, fits: Callable[..., bool] = _scalars) -> None:
+    """Make ``form`` what Numba compiles for ``word``, where the types of the arguments fit."""
+
+    def choose(*given: Any) -> Any:
+        return form if fits(*given) else None
+
+    choose.__signature__ = inspect.signature(form)  # type: ignore[attr-defined]
+    overload(word, jit_options={"nogil": True, "error_model": "numpy"})(choose)

@@ -1,0 +1,238 @@
+"""Public Works Loan Board: published rates, product margins, loan schedules, fees.
+
+Rates are quoted nominal a year, payable half-yearly: r a year is r / 2 for each half-year, and
+(1 + r / 2)^2 - 1 effective. Rates here are fractions, amounts pounds, loan arithmetic in pence.
+Source: UK Debt Management Office (DMO) rate notices and technical notes.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from importlib.resources import files
+from numbers import Real
+from operator import index
+from typing import Any, Literal, NamedTuple, get_args
+
+from socialfinance.core.errors import InputError
+from socialfinance.kernels import schedules
+from socialfinance.kernels.returns import effective_rate
+from socialfinance.kernels.schedules import LoanSchedule, check_method, pence_schedule, to_pence
+
+Product = Literal["standard", "certainty", "hra", "local-infrastructure"]
+Kind = Literal["new", "premature"]
+Amount = Decimal | int | str | float
+
+_COLUMNS = {
+    ("new", "maturity"): "new_maturity",
+    ("new", "eip"): "new_eip",
+    ("new", "annuity"): "new_annuity",
+    ("premature", "maturity"): "prem_maturity",
+    ("premature", "eip"): "prem_eip",
+    ("premature", "annuity"): "prem_annuity",
+}
+
+# Percentage points from the standard new-loan rate, from a date until the next; None: not offered.
+# Sources: DMO announcements of 2012, 2013, Nov 2020 and Jun 2023; ALC, 14 Oct 2019 (the day of that
+# change unverified); Room151, 16 Mar 2020; HRA end date: Arlingclose.
+_OFFSETS: dict[str, list[tuple[date, Decimal | None]]] = {
+    "standard": [(date(2010, 10, 20), Decimal("0.00"))],
+    "certainty": [(date(2012, 11, 1), Decimal("-0.20"))],
+    "hra": [
+        (date(2020, 3, 12), Decimal("-1.20")),
+        (date(2020, 11, 26), Decimal("-0.20")),
+        (date(2023, 6, 15), Decimal("-0.60")),
+        (date(2027, 4, 1), None),
+    ],
+    "local-infrastructure": [
+        (date(2013, 11, 1), Decimal("-0.40")),
+        (date(2019, 10, 9), Decimal("-1.40")),
+        (date(2020, 11, 26), Decimal("-0.40")),
+    ],
+}
+
+SHORTEST = {"maturity": 1, "eip": 2, "annuity": 2}
+"""Years of the shortest loan of each method."""
+_LONGEST = 50
+_LARGEST = Decimal(10**12)
+"""Pounds: above it a penny would be rounded away."""
+
+
+class RateTable(NamedTuple):
+    """One published notice: rates in % by term in years, for each kind and repayment method."""
+
+    published: date
+    source: str
+    rates: Mapping[tuple[str, str], Mapping[float, Decimal]]
+
+
+def table(as_of: date | None = None) -> RateTable:
+    """The latest shipped notice published on or before ``as_of`` (the latest of all by default)."""
+    shipped = _tables()
+    usable = [entry for entry in shipped if as_of is None or entry.published <= as_of]
+    if not usable:
+        first = f"{shipped[0].published} or later"
+        raise InputError("no PWLB table that old", field="as_of", given=as_of, allowed=first)
+    return usable[-1]
+
+
+def rate(
+    term_years: float,
+    method: str = "maturity",
+    product: str | None = None,
+    kind: str = "new",
+    as_of: date | None = None,
+    *,
+    interpolate: bool = False,
+) -> float:
+    """The published rate for a term and method: a fraction, nominal a year, payable half-yearly.
+
+    New loans: the standard rate plus the product's dated offset (``product`` is ``certainty`` unless
+    given). Premature repayment has one set of rates and takes no product. Each method has its own
+    column: an EIP or annuity rate is never read off the maturity rate of the same term. Terms are the
+    published half-years; ``interpolate=True`` goes straight between two of them, unrounded.
+    """
+    published = table(as_of)
+    points = _points(published, _kind(kind), check_method(method), term_years, interpolate)
+    if kind == "premature":
+        if product is not None:
+            raise InputError("margins apply to new loans only", field="product", given=product)
+        return float(points / 100)
+    return float((points + offset(product or "certainty", as_of or published.published)) / 100)
+
+
+def offset(product: str, on: date) -> Decimal:
+    """Percentage points from the standard new-loan rate for a product on a day: certainty -0.20."""
+    if product not in _OFFSETS:
+        raise InputError("unknown PWLB product", field="product", given=product, allowed=", ".join(_OFFSETS))
+    points = [points for start, points in _OFFSETS[product] if start <= on]
+    if not points or points[-1] is None:
+        raise InputError(f"the {product} rate is not known to be offered on {on}", field="product")
+    return points[-1]
+
+
+def effective(nominal: float) -> float:
+    """Annual effective rate (1 + r / 2)^2 - 1 of a PWLB rate r: 0.0587 is 0.05956."""
+    return float(effective_rate(nominal, 2))
+
+
+def loan_schedule(
+    principal: Amount, term_years: float, method: str, rate: float, *, rounding: bool = True
+) -> LoanSchedule:
+    """Half-yearly instalments of a fixed-rate loan, in pence; the first six months after the advance.
+
+    ``rate`` is a fraction, nominal a year. Terms are whole half-years: maturity 1 to 50 years, EIP and
+    annuity 2 to 50. The formulas are those of ``socialfinance.kernels.schedules``.
+    """
+    half_years = _half_years(term_years, check_method(method))
+    return pence_schedule(_pounds(principal), _fraction(rate) / 2, half_years, method, rounding=rounding)
+
+
+def fees(principal: Amount, kind: str = "fixed") -> Decimal:
+    """Fee on an advance, in pounds: 35p per 1,000 at a fixed rate, 45p variable, at least 25.
+
+    [unverified]: PWLB Circular 163, October 2021, not confirmed.
+    """
+    per_thousand = {"fixed": Decimal("0.35"), "variable": Decimal("0.45")}
+    if kind not in per_thousand:
+        raise InputError("unknown kind of loan", field="kind", given=kind, allowed="fixed, variable")
+    return max(to_pence(_pounds(principal) / 1000 * per_thousand[kind]), Decimal("25.00"))
+
+
+def broken_first_period_interest(principal: Amount, rate: float, days: int) -> Decimal:
+    """Simple interest P r days / 365 for a first period that is not a half-year, to the penny.
+
+    [unverified]: inferred from D / 182.5 in the DMO's premature repayment formula.
+    """
+    return _simple_interest(principal, rate, days)
+
+
+def variable_interest(principal: Amount, rate: float, days: int) -> Decimal:
+    """Simple interest P r days / 365 of one variable-rate period, to the penny [unverified]."""
+    return _simple_interest(principal, rate, days)
+
+
+def _simple_interest(principal: Amount, rate: float, days: int) -> Decimal:
+    return to_pence(_pounds(principal) * _fraction(rate) * _days(days) / 365)
+
+
+def _pounds(given: Any) -> Decimal:
+    return _between(given, Decimal(0), _LARGEST, "principal", f"0 to {_LARGEST:,f} pounds")
+
+
+def _fraction(given: Any) -> Decimal:
+    return _between(given, Decimal(0), Decimal(1), "rate", "a fraction a year from 0 to 1: 0.0587 is 5.87%")
+
+
+def _between(given: Any, least: Decimal, most: Decimal, field: str, allowed: str) -> Decimal:
+    """A number as it is written, or an error that says what may stand there."""
+    try:
+        number = Decimal(str(given))
+    except InvalidOperation:
+        raise InputError("is not a number", field=field, given=given, allowed=allowed) from None
+    if not number.is_finite() or not least <= number <= most:
+        raise InputError("is out of range", field=field, given=given, allowed=allowed)
+    return number
+
+
+def _days(given: Any) -> int:
+    try:
+        days = index(given)
+    except TypeError:
+        days = -1
+    if not 0 <= days <= 366:
+        raise InputError("is no number of days in a period", field="days", given=given, allowed="0 to 366")
+    return days
+
+
+@cache
+def _tables() -> tuple[RateTable, ...]:
+    """All shipped notices, oldest first."""
+    folder = files("socialfinance.markets") / "data"
+    found = [entry for entry in folder.iterdir() if entry.name.startswith("pwlb_rates_")]
+    return tuple(_read(e.name, e.read_text("utf-8")) for e in sorted(found, key=lambda e: e.name))
+
+
+def _read(name: str, text: str) -> RateTable:
+    published = date.fromisoformat(name.removeprefix("pwlb_rates_").removesuffix(".csv"))
+    source = next(s.removeprefix("# source: ") for s in text.splitlines() if s.startswith("# source: "))
+    rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+    rates = {
+        key: {float(row["label_years"]): Decimal(row[column]) for row in rows if row[column]}
+        for key, column in _COLUMNS.items()
+    }
+    return RateTable(published, source, rates)
+
+
+def _points(published: RateTable, kind: str, method: str, term_years: float, interpolate: bool) -> Decimal:
+    column = published.rates[kind, method]
+    shortest, longest = min(column), max(column)
+    if term_years in column:
+        return column[term_years]
+    band = f"{shortest:g} to {longest:g} years by half-years"
+    if not (interpolate and isinstance(term_years, Real) and shortest < term_years < longest):
+        problem = f"no {kind} {method} rate is published for this term"
+        raise InputError(problem, field="term_years", given=term_years, allowed=band)
+    below = max(term for term in column if term < term_years)
+    above = min(term for term in column if term > term_years)
+    share = Decimal((term_years - below) / (above - below))
+    return column[below] + share * (column[above] - column[below])
+
+
+def _kind(kind: str) -> str:
+    if kind not in get_args(Kind):
+        raise InputError("unknown kind of rate", field="kind", given=kind, allowed="new, premature")
+    return kind
+
+
+def _half_years(term_years: float, method: schedules.Method) -> int:
+    known = isinstance(term_years, Real) and SHORTEST[method] <= term_years <= _LONGEST
+    if not known or 2 * term_years != round(2 * term_years):
+        allowed = f"{SHORTEST[method]} to {_LONGEST} years by half-years"
+        raise InputError(
+            f"not a term of a {method} loan", field="term_years", given=term_years, allowed=allowed
+        )
+    return round(2 * term_years)

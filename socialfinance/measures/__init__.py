@@ -1,0 +1,1 @@
+"""Flows in, figures per path out."""

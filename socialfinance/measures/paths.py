@@ -1,0 +1,153 @@
+"""Figures of one path: investor, public body, everybody else. Taken while a block's flows are in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from socialfinance.core.ledger import Ledger
+from socialfinance.kernels.returns import irr_with_status, npv
+
+Array = NDArray[np.float64]
+PENNY = 0.005
+"""Below half a penny nothing was lost."""
+
+
+class Key(NamedTuple):
+    """What a figure is about; its columns in the measures frame."""
+
+    scope: str
+    deal: str
+    party: str
+    role: str
+    financial_year: str
+    measure: str
+    unit: str
+
+
+def investor_figures(
+    paid_in: Array, back: Array, annual_discount: float, first_row: int = 0
+) -> dict[str, tuple[str, Array]]:
+    """Figures of a funder from what it paid in and what came back, ``(row, path)`` both, pounds.
+
+    drawn = paid in; received = came back; peak = the most it is out of pocket, max over rows of -(net so
+    far), net = back - paid in; gain = received - drawn; loss = max(0, drawn - received), undiscounted;
+    multiple = received / drawn; irr = (1 + q)^4 - 1 with sum of net / (1 + q)^row nil; npv at the discount
+    rate to the portfolio's row 0, ``first_row`` rows before the first of these.
+    """
+    net = back - paid_in
+    drawn, received = sum_rows(paid_in), sum_rows(back)
+    rate, status = irr_with_status(net)
+    gain, present = received - drawn, _present(net, annual_discount, first_row)
+    return {
+        "drawn": ("pounds", drawn),
+        "received": ("pounds", received),
+        "peak": ("pounds", _peak(net)),
+        "gain": ("pounds", gain),
+        "loss": ("pounds", np.where(-gain > PENNY, -gain, 0.0)),
+        "multiple": ("times", np.divide(received, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)),
+        "irr": ("fraction a year", np.asarray(rate)),
+        "irr_status": ("code", np.asarray(status, dtype=float)),
+        "npv": ("pounds", present),
+        "life": ("years", _mean_time(back) - _mean_time(paid_in)),
+        "below_cost_of_capital": ("share of paths", (present < -PENNY).astype(float)),
+    }
+
+
+def payer_figures(
+    net: Array, saved: Array, annual_discount: float, first_row: int = 0
+) -> dict[str, tuple[str, Array]]:
+    """Figures of a public body from its net flows and the cashable savings in them, ``(row, path)`` both.
+
+    net_cost = -net over life; saving = cashable savings received; paid = net_cost + saving, which is what
+    it paid under the deal less what came back; the same discounted to the portfolio's row 0, ``first_row``
+    rows before the first of these, end in _pv. never_pays_for_itself: here it saves less than it pays.
+    """
+    net_cost, saving = -sum_rows(net), sum_rows(saved)
+    net_cost_pv = -_present(net, annual_discount, first_row)
+    return {
+        "paid": ("pounds", net_cost + saving),
+        "saving": ("pounds", saving),
+        "net_cost": ("pounds", net_cost),
+        "net_cost_pv": ("pounds", net_cost_pv),
+        "paid_pv": ("pounds", net_cost_pv + _present(saved, annual_discount, first_row)),
+        "never_pays_for_itself": ("share of paths", (net_cost > PENNY).astype(float)),
+    }
+
+
+def guarantor_figures(calls: Array, fees: Array, recoveries: Array) -> dict[str, tuple[str, Array]]:
+    """Figures of a guarantor over the life from what it paid, ``(path,)`` each, pounds.
+
+    calls = paid on guarantees; called: 1 where anything was; loss = calls - recoveries - fees (negative where
+    fees were more).
+    """
+    return {
+        "calls": ("pounds", calls),
+        "called": ("share of paths", (calls > PENNY).astype(float)),
+        "fees": ("pounds", fees),
+        "recoveries": ("pounds", recoveries),
+        "loss_after_fees": ("pounds", calls - recoveries - fees),
+    }
+
+
+def _present(flows: Array, annual_rate: float, first_row: int) -> Array:
+    """NPV at the portfolio's row 0 of flows whose own first row is ``first_row`` of the portfolio."""
+    value: Array = npv(flows, annual_rate) * (1.0 + annual_rate) ** (-first_row / 4)
+    return value
+
+
+def by_year(rows: Array, year_of_row: Sequence[int]) -> Array:
+    """``(row, path)`` summed into ``(year, path)``, rows in order."""
+    out = np.zeros((max(year_of_row) + 1, rows.shape[1]))
+    for row, year in enumerate(year_of_row):
+        out[year] += rows[row]
+    return out
+
+
+def net_of(ledger: Ledger, parties: Iterable[str]) -> Array:
+    """Net flows ``(row, path)`` of several parties together; nil where none had any."""
+    return _together(ledger, ledger.net, parties)
+
+
+def saved_of(ledger: Ledger, parties: Iterable[str]) -> Array:
+    """Cashable savings ``(row, path)`` of several parties together; nil where none had any."""
+    return _together(ledger, ledger.saved, parties)
+
+
+def _together(ledger: Ledger, rows: Mapping[str, Array], parties: Iterable[str]) -> Array:
+    total = np.zeros((ledger.rows, ledger.paths))
+    for party in parties:
+        if party in rows:
+            total += rows[party]
+    return total
+
+
+def sum_rows(flows: Array) -> Array:
+    """Sum over rows, in row order whatever the width."""
+    total: Array = np.zeros(flows.shape[1])
+    for row in flows:
+        total += row
+    return total
+
+
+def _peak(net: Array) -> Array:
+    """The most that is out of pocket at any time: the lowest point of the net so far, sign turned."""
+    so_far: Array = np.zeros(net.shape[1])
+    lowest: Array = np.zeros(net.shape[1])
+    for row in net:
+        so_far = so_far + row
+        lowest = np.minimum(lowest, so_far)
+    return -lowest
+
+
+def _mean_time(flows: Array) -> Array:
+    """Mean time of a flow in years, NaN where there is none."""
+    weighted = np.zeros(flows.shape[1])
+    for row, amounts in enumerate(flows):
+        weighted += row / 4 * amounts
+    total = sum_rows(flows)
+    mean: Array = np.divide(weighted, total, out=np.full(total.shape, np.nan), where=total > 0)
+    return mean

@@ -1,0 +1,1 @@
+"""What is financed: people, outcomes, costs, and savings by agency."""

@@ -1,0 +1,1 @@
+"""What people read: the console report, one future line by line, a replay."""

@@ -1,0 +1,48 @@
+"""How much of a portfolio comes from the world: its numbers, counted by what is said of their source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from socialfinance.core.errors import field_path
+from socialfinance.core.origins import Place
+from socialfinance.core.terms import said_of
+
+
+@dataclass
+class Sources:
+    """Numbers by source; places that still have to be confirmed."""
+
+    sourced: int = 0
+    illustrative: int = 0
+    unsaid: int = 0
+    unverified: list[tuple[str, int]] = field(default_factory=list)
+    """each block or field marked unverified, and how many numbers it holds"""
+
+    @property
+    def total(self) -> int:
+        """All numbers in the files."""
+        return self.sourced + self.illustrative + self.unsaid
+
+
+def count_sources(model: Any) -> Sources:
+    """Count the numbers that were given (no defaults), one by one, by what is said of each."""
+    counted = Sources()
+    places: dict[str, int] = {}
+    for place, value, heard in said_of(model):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or _left_out(place):
+            continue
+        origin = heard.origin or "unsaid"
+        setattr(counted, origin, getattr(counted, origin) + 1)
+        if heard.unverified is not None:
+            named = field_path(heard.unverified) or "the whole file"
+            places[named] = places.get(named, 0) + 1
+    counted.unverified = list(places.items())
+    return counted
+
+
+def _left_out(place: Place) -> bool:
+    """What is held against the model and no input of it; and (of a portfolio) how far the model looks."""
+    in_deal = place[2:] if place[:1] == ("deals",) else place
+    return in_deal[:1] == ("published",) or place == ("quarters",)

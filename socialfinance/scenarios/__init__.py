@@ -1,0 +1,1 @@
+"""Drivers, their dependence, and where their values come from."""

@@ -1,0 +1,134 @@
+"""What moves several deals together: Gaussian scores, common shocks, price and wage indices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from socialfinance.core.time import Calendar, years_between
+from socialfinance.kernels.luck import uniform_block
+from socialfinance.scenarios.dependence import (
+    CommonShock,
+    GaussianFactor,
+    correlated,
+    shock_depth,
+    shock_multipliers,
+)
+from socialfinance.scenarios.distributions import Given, draw, plan_of, resolve
+from socialfinance.scenarios.keys import key
+
+Array = NDArray[np.float64]
+
+
+class Shock(NamedTuple):
+    """All common shocks together, ``(row, path)`` or floats: what is left of outcomes and referrals."""
+
+    outcomes: Any = 1.0
+    referrals: Any = 1.0
+    runs: Any = 0.0
+    """1 while one is running"""
+
+
+class Common:
+    """Common factors of one block, on the rows of the portfolio. Every factor is keyed by its own name.
+
+    With ``paths`` None it is a case: no shock, no score, indices at their plan.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        calendar: Calendar,
+        factors: Mapping[str, GaussianFactor | CommonShock],
+        indices: Mapping[str, Given],
+        paths: NDArray[np.uint64] | None,
+    ) -> None:
+        self.seed, self.calendar, self.factors, self.paths = seed, calendar, factors, paths
+        self.rows = calendar.quarters + 1
+        self._scores: dict[tuple[str, str], Array] = {}
+        self.growth = {name: self._growth(name, x) for name, x in indices.items()}
+        self.plan_growth = {name: plan_of(x) for name, x in indices.items()}
+        self.shock = self._shocks()
+
+    def scores(self, tags: Mapping[str, str]) -> dict[str, Array]:
+        """By factor: the scores ``(path,)`` for a deal with these tags (theme, place, provider).
+
+        A factor by a tag that is not there has no score.
+        """
+        groups = {"all": "", **tags}
+        return {
+            name: self._score(name, groups[factor.by])
+            for name, factor in self.factors.items()
+            if isinstance(factor, GaussianFactor) and factor.by in groups
+        }
+
+    def _score(self, name: str, group: str) -> Array:
+        from scipy.special import ndtri
+
+        assert self.paths is not None
+        if (name, group) not in self._scores:
+            u = uniform_block(*key(self.seed, "factors", name, group), range(1), self.paths)[0]
+            self._scores[name, group] = ndtri(u)
+        return self._scores[name, group]
+
+    def _shocks(self) -> Shock:
+        if self.paths is None:
+            return Shock()
+        outcomes: Any = 1.0
+        referrals: Any = 1.0
+        runs: Any = 0.0
+        for name, factor in self.factors.items():
+            if isinstance(factor, CommonShock):
+                starts = uniform_block(
+                    *key(self.seed, "factors", name, "start"), range(self.rows), self.paths
+                )
+                depth = uniform_block(*key(self.seed, "factors", name, "depth"), range(1), self.paths)[0]
+                lost = shock_depth(factor, starts, depth)
+                left = shock_multipliers(factor, lost)
+                outcomes, referrals = outcomes * left.outcomes, referrals * left.referrals
+                runs = np.maximum(runs, (lost > 0.0) * 1.0)
+        return Shock(outcomes, referrals, runs)
+
+    def _growth(self, name: str, x: Given) -> Any:
+        """Growth a year: a float, ``(path,)`` or ``(row, path)``."""
+        given = resolve(x)
+        if isinstance(given, (int, float)):
+            return float(given)
+        if self.paths is None:
+            return plan_of(given)
+        if hasattr(given, "path"):
+            u = uniform_block(*key(self.seed, "indices", name), range(self.rows), self.paths)
+            return given.path(u)
+        u = uniform_block(*key(self.seed, "indices", name), range(1), self.paths)[0]
+        return draw(given, correlated(u, given.loadings, self.scores({})))
+
+    def level(self, name: str | None, base: date, collar: tuple[float, float] | None = None) -> list[Any]:
+        """Price level by row over the level at ``base``: product of (1 + growth)^(1/4), growth in the collar.
+
+        Years before the start, and after the last row, grow at the plan's rate.
+        """
+        if name is None:
+            return [1.0] * self.rows
+        growth = self.growth[name]
+        least, most = collar or (-0.99, 10.0)
+        planned = 1.0 + min(max(self.plan_growth[name], least), most)
+        levels: list[Any] = [1.0]
+        for row in range(1, self.rows):
+            rate = growth[row] if isinstance(growth, np.ndarray) and growth.ndim == 2 else growth
+            rate = np.clip(rate, least, most) if isinstance(rate, np.ndarray) else min(max(rate, least), most)
+            levels.append(levels[-1] * (1.0 + rate) ** 0.25)
+        at_base = _level_at(levels, 4.0 * years_between(self.calendar.start, base), planned)
+        return [level / at_base for level in levels]
+
+
+def _level_at(levels: list[Any], row: float, planned: float) -> Any:
+    """The level at a row that may lie between two, before the first or after the last."""
+    last = len(levels) - 1
+    if row < 0.0 or row >= last:
+        return levels[0 if row < 0.0 else last] * planned ** ((row if row < 0.0 else row - last) / 4.0)
+    whole = int(row)
+    return levels[whole] * (levels[whole + 1] / levels[whole]) ** (row - whole)

@@ -1,0 +1,648 @@
+"""What is uncertain, and how: distributions drawn once, processes over the quarters, drivers by name.
+
+A distribution turns uniforms into values by its inverse CDF, so the same uniform (keyed, quasi-random or
+correlated) serves any of them. A number that may be uncertain is written as the number itself, as
+``{distribution: beta, mean: 0.4, sd: 0.1}`` or as ``{driver: referral rate}``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from socialfinance.core.errors import InputError
+from socialfinance.core.terms import AnnualRate, Name, Share, Sourced
+from socialfinance.kernels.luck import loaded_compiled
+
+Array = NDArray[np.float64]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+LARGEST_ADDED_UP = 100.0
+"""The largest mean for which counts are added up from nought; above it rounding would begin to show."""
+
+LARGEST_MEAN = 1e6
+"""The largest mean that ``counts`` is tested for."""
+
+
+class _Uncertain(Sourced):
+    plan: float | None = None
+    """The figure in the plan; the mean unless given."""
+    loadings: dict[Name, float] = Field(default_factory=dict)
+    """Share of the Gaussian score that comes from each common factor; squares sum to less than 1."""
+
+    @model_validator(mode="after")
+    def _room_for_own_luck(self) -> _Uncertain:
+        explained = sum(loading**2 for loading in self.loadings.values())
+        if explained >= 1:
+            raise ValueError(f"the squares of the loadings must sum to less than 1, given {explained:g}")
+        return self
+
+
+class _Distribution(_Uncertain):
+    """Drawn once: ``quantile``, ``mean`` and ``sd``."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def mean(self) -> float: ...
+
+        @property
+        def sd(self) -> float: ...
+
+    def quantile(self, u: Array) -> Array:
+        """The value below which a share ``u`` of outcomes lies (inverse CDF)."""
+        raise NotImplementedError
+
+    @property
+    def plan_value(self) -> float:
+        """The figure in the plan: ``plan``, or the mean."""
+        return self.mean if self.plan is None else self.plan
+
+
+class Fixed(_Distribution):
+    """One value, for certain."""
+
+    distribution: Literal["fixed"] = "fixed"
+    value: float
+
+    @property
+    def mean(self) -> float:
+        """The value."""
+        return self.value
+
+    @property
+    def sd(self) -> float:
+        """Nought."""
+        return 0.0
+
+    def quantile(self, u: Array) -> Array:
+        """The value."""
+        return np.full(np.shape(u), self.value)
+
+    @model_validator(mode="after")
+    def _loads_on_nothing(self) -> Fixed:
+        if self.loadings:
+            raise ValueError("loadings: what is certain has no luck to share")
+        return self
+
+
+class Uniform(_Distribution):
+    """Anything from ``low`` to ``high`` alike: low + (high − low) u."""
+
+    distribution: Literal["uniform"] = "uniform"
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Uniform:
+        if self.low > self.high:
+            raise ValueError(f"low must not exceed high, given {self.low:g} and {self.high:g}")
+        return self
+
+    @property
+    def mean(self) -> float:
+        """(low + high) / 2."""
+        return (self.low + self.high) / 2
+
+    @property
+    def sd(self) -> float:
+        """(high − low) / √12."""
+        return (self.high - self.low) / math.sqrt(12)
+
+    def quantile(self, u: Array) -> Array:
+        """Inverse CDF."""
+        return self.low + (self.high - self.low) * np.asarray(u)
+
+
+class Triangular(_Distribution):
+    """From ``low`` to ``high``, most likely ``mode``."""
+
+    distribution: Literal["triangular"] = "triangular"
+    low: float
+    mode: float
+    high: float
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Triangular:
+        if not (self.low <= self.mode <= self.high and self.low < self.high):
+            raise ValueError(
+                f"low <= mode <= high and low < high, given {self.low:g}, {self.mode:g}, {self.high:g}"
+            )
+        return self
+
+    @property
+    def mean(self) -> float:
+        """(low + mode + high) / 3."""
+        return (self.low + self.mode + self.high) / 3
+
+    @property
+    def sd(self) -> float:
+        """√((l² + m² + h² − lm − lh − mh) / 18), by the sides of the triangle."""
+        left, right = self.mode - self.low, self.high - self.mode
+        return math.sqrt((left**2 + right**2 + left * right) / 18)
+
+    def quantile(self, u: Array) -> Array:
+        """low + √(u (high − low)(mode − low)) up to the mode, and the mirror image beyond it."""
+        u = np.asarray(u)
+        width, left, right = self.high - self.low, self.mode - self.low, self.high - self.mode
+        rising = self.low + np.sqrt(u * width * left)
+        falling = self.high - np.sqrt((1 - u) * width * right)
+        return np.where(u * width <= left, rising, falling)
+
+
+class Normal(_Distribution):
+    """The bell: mean + sd Φ⁻¹(u)."""
+
+    distribution: Literal["normal"] = "normal"
+    mean: float
+    sd: NotNegative
+
+    def quantile(self, u: Array) -> Array:
+        """Inverse CDF."""
+        return self.mean + self.sd * _score(u)
+
+
+class Lognormal(_Distribution):
+    """A positive number whose logarithm is normal: ln X ~ N(ln mean − s²/2, s²), s² = ln(1 + (sd/mean)²)."""
+
+    distribution: Literal["lognormal"] = "lognormal"
+    mean: Positive
+    sd: NotNegative
+
+    @model_validator(mode="after")
+    def _possible(self) -> Lognormal:
+        if self.sd > 1e6 * self.mean:
+            raise ValueError(f"sd: is more than a million times the mean of {self.mean:g}")
+        return self
+
+    def quantile(self, u: Array) -> Array:
+        """Inverse CDF."""
+        variance = math.log1p((self.sd / self.mean) ** 2)
+        return np.exp(math.log(self.mean) - variance / 2 + math.sqrt(variance) * _score(u))
+
+
+class LogitNormal(_Distribution):
+    """A fraction whose log odds are normal: logit X ~ N(logit median, sigma²)."""
+
+    distribution: Literal["logit-normal"] = "logit-normal"
+    median: Annotated[float, Field(gt=0, lt=1)]
+    sigma: Annotated[float, Field(ge=0, le=5)]
+    """Standard deviation on the logit scale."""
+
+    @property
+    def mean(self) -> float:
+        """By Gauss–Hermite quadrature (there is no closed form)."""
+        return _logit_normal_moments(self.median, self.sigma)[0]
+
+    @property
+    def sd(self) -> float:
+        """By Gauss–Hermite quadrature."""
+        return _logit_normal_moments(self.median, self.sigma)[1]
+
+    def quantile(self, u: Array) -> Array:
+        """Inverse CDF."""
+        return _from_logit(math.log(self.median / (1 - self.median)) + self.sigma * _score(u))
+
+
+class Beta(_Distribution):
+    """A fraction between ``low`` and ``high``, by its mean and standard deviation.
+
+    On (0, 1) with mean m and standard deviation s: a = m (m (1 − m) / s² − 1), b = a (1 − m) / m.
+    """
+
+    distribution: Literal["beta"] = "beta"
+    mean: float
+    sd: NotNegative
+    low: float = 0.0
+    high: float = 1.0
+
+    @model_validator(mode="after")
+    def _possible(self) -> Beta:
+        if not self.low < self.mean < self.high:
+            raise ValueError(f"low < mean < high, given {self.low:g}, {self.mean:g}, {self.high:g}")
+        most = math.sqrt((self.mean - self.low) * (self.high - self.mean))
+        if self.sd >= 0.999999 * most:
+            raise ValueError(f"sd is too large for the mean: below {most:.4g}, given {self.sd:g}")
+        return self
+
+    @property
+    def shape(self) -> tuple[float, float]:
+        """The parameters a and b."""
+        width = self.high - self.low
+        m, s = (self.mean - self.low) / width, self.sd / width
+        total = m * (1 - m) / s**2 - 1
+        return m * total, (1 - m) * total
+
+    def quantile(self, u: Array) -> Array:
+        """Inverse CDF from a table: within 1e-6 of the width (:func:`beta_quantile`)."""
+        if self.sd < 1e-7 * (self.high - self.low):
+            return np.full(np.shape(u), self.mean)
+        return self.low + (self.high - self.low) * beta_quantile(*self.shape, u)
+
+
+class Discrete(_Distribution):
+    """One of some values, by weight."""
+
+    distribution: Literal["discrete"] = "discrete"
+    values: Annotated[tuple[float, ...], Field(min_length=1)]
+    weights: tuple[Share, ...]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Discrete:
+        if len(self.values) != len(self.weights):
+            raise ValueError(f"one weight a value, given {len(self.values)} and {len(self.weights)}")
+        if abs(math.fsum(self.weights) - 1) > 1e-9:
+            raise ValueError(f"the weights must sum to 1, given {math.fsum(self.weights):.12g}")
+        return self
+
+    @property
+    def mean(self) -> float:
+        """Σ wᵢ xᵢ."""
+        return math.fsum(w * x for w, x in zip(self.weights, self.values, strict=True))
+
+    @property
+    def sd(self) -> float:
+        """√ Σ wᵢ (xᵢ − mean)²."""
+        mean = self.mean
+        return math.sqrt(
+            math.fsum(w * (x - mean) ** 2 for w, x in zip(self.weights, self.values, strict=True))
+        )
+
+    def quantile(self, u: Array) -> Array:
+        """The least value whose cumulative weight reaches u."""
+        pairs = sorted(pair for pair in zip(self.values, self.weights, strict=True) if pair[1] > 0)
+        below = np.cumsum([w for _, w in pairs])[:-1]
+        return np.array([x for x, _ in pairs])[np.searchsorted(below, u, side="left")]
+
+
+class GammaPoisson(_Distribution):
+    """A count of arrivals whose rate is itself uncertain: variance = mean + dispersion × mean².
+
+    Dispersion 0 is a Poisson count; above it, a negative binomial one.
+    """
+
+    distribution: Literal["gamma-poisson"] = "gamma-poisson"
+    mean: Annotated[float, Field(ge=0, le=LARGEST_MEAN)]
+    dispersion: NotNegative = 0.0
+
+    @property
+    def sd(self) -> float:
+        """√(mean + dispersion mean²)."""
+        return math.sqrt(self.mean + self.dispersion * self.mean**2)
+
+    def quantile(self, u: Array) -> Array:
+        """The least count whose cumulative probability reaches u."""
+        return counts(np.asarray(self.mean), self.dispersion, u)
+
+
+class _Process(_Uncertain):
+    """Drawn every quarter from row 1 on; row 0 is ``start``."""
+
+    start: float
+
+    @model_validator(mode="after")
+    def _loads_on_nothing(self) -> _Process:
+        if self.loadings:
+            raise ValueError("loadings: only what is drawn once can load on a factor, not a process")
+        return self
+
+    def path(self, u: Array) -> Array:
+        """The values ``(period, path)`` for uniforms of that shape; row 0 of the uniforms is not used."""
+        raise NotImplementedError
+
+    def expected(self, rows: int) -> Array:
+        """The mean of each row."""
+        raise NotImplementedError
+
+    def plan_path(self, rows: int) -> Array:
+        """The figure in the plan by row: ``plan`` throughout, or the mean of each row."""
+        return self.expected(rows) if self.plan is None else np.full(rows, self.plan)
+
+
+class MeanReverting(_Process):
+    """A rate pulled back to its mean: dX = k (m − X) dt + s dW, exact by the quarter.
+
+    X(t + 1) = m + (X(t) − m) e^(−k/4) + s √((1 − e^(−k/2)) / 2k) z.
+    """
+
+    distribution: Literal["mean-reverting"] = "mean-reverting"
+    mean: float
+    reversion: NotNegative
+    """Speed of return a year: half the gap closes in ln 2 / reversion years."""
+    volatility: NotNegative
+    """Standard deviation of a year's change without reversion."""
+
+    def path(self, u: Array) -> Array:
+        """The values ``(period, path)``."""
+        keep, spread = self._quarter
+        values = np.empty(np.shape(u))
+        values[0] = self.start
+        shocks = spread * _score(u)
+        for t in range(1, len(values)):
+            values[t] = self.mean + (values[t - 1] - self.mean) * keep + shocks[t]
+        return values
+
+    def expected(self, rows: int) -> Array:
+        """The mean of each row: m + (start − m) e^(−k t/4)."""
+        return np.asarray(self.mean + (self.start - self.mean) * self._quarter[0] ** np.arange(rows))
+
+    @property
+    def _quarter(self) -> tuple[float, float]:
+        """What is kept of the gap after a quarter, and the standard deviation of a quarter's shock."""
+        k = self.reversion
+        time = 0.25 if k == 0 else -math.expm1(-k / 2) / (2 * k)
+        return math.exp(-k / 4), self.volatility * math.sqrt(time)
+
+
+class GeometricBrownian(_Process):
+    """A positive number that grows by random per cents.
+
+    ln X(t + 1) = ln X(t) + ln(1 + drift) / 4 − s² / 8 + s z / 2.
+    """
+
+    distribution: Literal["geometric-brownian"] = "geometric-brownian"
+    start: Positive
+    drift: AnnualRate = 0.0
+    """Growth of the mean, annual effective."""
+    volatility: NotNegative
+    """Standard deviation of a year's change of the logarithm."""
+
+    def path(self, u: Array) -> Array:
+        """The values ``(period, path)``."""
+        steps = math.log1p(self.drift) / 4 - self.volatility**2 / 8 + self.volatility / 2 * _score(u)
+        steps[0] = 0.0
+        return self.start * np.exp(np.cumsum(steps, axis=0))
+
+    def expected(self, rows: int) -> Array:
+        """The mean of each row: start × (1 + drift)^(t/4)."""
+        return self.start * (1 + self.drift) ** (np.arange(rows) / 4)
+
+
+class DriverRef(Sourced):
+    """A driver of the portfolio, by its name."""
+
+    driver: Name
+
+
+AnyDistribution: TypeAlias = (
+    Fixed | Uniform | Triangular | Normal | Lognormal | LogitNormal | Beta | Discrete | GammaPoisson
+)
+AnyProcess: TypeAlias = MeanReverting | GeometricBrownian
+
+
+def _kind(given: Any) -> str | None:
+    """Which branch a value belongs to; None where it belongs to none."""
+    if isinstance(given, (int, float)):
+        return "number"
+    if isinstance(given, Mapping):
+        return next((word for word in ("driver", "distribution") if word in given), None)
+    if isinstance(given, DriverRef):
+        return "driver"
+    return "distribution" if isinstance(given, _Uncertain) else None
+
+
+_Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False), Tag("number")]
+
+Uncertain: TypeAlias = Annotated[
+    _Number
+    | Annotated[
+        Annotated[AnyDistribution | AnyProcess, Field(discriminator="distribution")], Tag("distribution")
+    ]
+    | Annotated[DriverRef, Tag("driver")],
+    Discriminator(
+        _kind,
+        custom_error_type="not_a_number_distribution_or_driver",
+        custom_error_message="write a number, a mapping with `distribution`, or a mapping with `driver`",
+    ),
+]
+"""A number, a distribution, a process, or a driver by name."""
+
+DrawnOnce: TypeAlias = Annotated[
+    _Number | Annotated[Annotated[AnyDistribution, Field(discriminator="distribution")], Tag("distribution")],
+    Discriminator(
+        _kind,
+        custom_error_type="not_a_number_or_distribution",
+        custom_error_message="write a number, or a mapping with `distribution`",
+    ),
+]
+"""A number, or a distribution."""
+
+Given: TypeAlias = float | AnyDistribution | AnyProcess | DriverRef
+Drivers: TypeAlias = Mapping[str, Given]
+
+
+def mean_of(x: Given, drivers: Drivers | None = None) -> float:
+    """The mean of a number, a distribution, or the driver it names."""
+    x = resolve(x, drivers)
+    if isinstance(x, _Process):
+        raise InputError("a process has a mean for every row, not one", allowed="a number or a distribution")
+    return float(x) if isinstance(x, (int, float)) else x.mean
+
+
+def plan_of(x: Given, drivers: Drivers | None = None) -> float:
+    """The figure in the plan: of a process, ``plan`` or where it starts."""
+    x = resolve(x, drivers)
+    if isinstance(x, _Process):
+        return x.start if x.plan is None else x.plan
+    return float(x) if isinstance(x, (int, float)) else x.plan_value
+
+
+def is_certain(x: Given, drivers: Drivers | None = None) -> bool:
+    """Whether it is one number whatever happens. A driver that cannot be looked up is not."""
+    if isinstance(x, DriverRef) and drivers is None:
+        return False
+    x = resolve(x, drivers)
+    if isinstance(x, _Process):
+        return False
+    return True if isinstance(x, (int, float)) else x.sd == 0
+
+
+def resolve(x: Given, drivers: Drivers | None = None) -> float | AnyDistribution | AnyProcess:
+    """What a driver's name stands for; anything else as it is."""
+    seen: list[str] = []
+    while isinstance(x, DriverRef):
+        if x.driver in seen:
+            raise InputError(f"drivers name each other in a ring: {' → '.join([*seen, x.driver])}")
+        if drivers is None or x.driver not in drivers:
+            raise InputError("no such driver", given=x.driver, allowed=", ".join(drivers or ()) or None)
+        seen.append(x.driver)
+        x = drivers[x.driver]
+    return x
+
+
+def draw(x: float | AnyDistribution, u: Array) -> Array:
+    """The number, or the distribution's quantiles, in the shape of ``u``."""
+    return np.full(np.shape(u), float(x)) if isinstance(x, (int, float)) else x.quantile(u)
+
+
+# Counts.
+
+
+def counts(mean: ArrayLike, dispersion: float, u: ArrayLike) -> Array:
+    """Gamma–Poisson counts by one uniform each: the least k with F(k; mean, dispersion) ≥ u.
+
+    With r = 1 / dispersion: p(0) = (r / (r + mean))^r, p(k + 1) = p(k) (k + r) / (k + 1) x mean / (r + mean);
+    for dispersion 0 (Poisson) p(0) = e^-mean, p(k + 1) = p(k) mean / (k + 1). Added up until they reach u.
+    Above a mean of 100, F(k) = Q(k + 1, mean) or I_q(r, k + 1) with q = r / (r + mean): a guess
+    from the first three moments is bracketed, then halved down.
+    ``mean`` and ``u`` are broadcast; a mean of nought counts nought.
+    """
+    rates, shares = np.broadcast_arrays(np.asarray(mean, dtype=float), np.asarray(u, dtype=float))
+    shape, rates, shares = rates.shape, rates.ravel(), shares.ravel()
+    found = np.zeros(rates.size)
+    at = np.flatnonzero(~(rates <= 0))
+    if at.size:
+        start = _none_at_all(rates[at], dispersion)
+        large = ~(rates[at] <= LARGEST_ADDED_UP)
+        found[at] = _added_up(start, rates[at], dispersion, shares[at], ~large)
+        found[at[large]] = _least_count(rates[at][large], dispersion, shares[at][large])
+    return found.reshape(shape)
+
+
+def _none_at_all(mean: Array, dispersion: float) -> Array:
+    """p(0)."""
+    if dispersion == 0:
+        return np.exp(-mean)
+    return np.exp(-np.log1p(dispersion * mean) / dispersion)
+
+
+def _added_up(start: Array, mean: Array, dispersion: float, u: Array, where: NDArray[np.bool_]) -> Array:
+    """The least k whose p(0) + ... + p(k) reaches u; the same sums in the same order in either backend."""
+    found = np.zeros(len(u))
+    if loaded_compiled() is not None:
+        loaded_compiled().counts_added_up(start, mean, dispersion, u, where, found)  # type: ignore[union-attr]
+        return found
+    at = np.flatnonzero(where & (start < u))
+    p, total, k = start[at], start[at], 0.0
+    while at.size:
+        p = p * ((1.0 + k * dispersion) / (k + 1.0)) * (mean[at] / (1.0 + dispersion * mean[at]))
+        total = total + p
+        k += 1.0
+        found[at] = k
+        going = (total < u[at]) & ((p > 0.0) & (k < LARGEST_MEAN))
+        at, p, total = at[going], p[going], total[going]
+    return found
+
+
+def _least_count(mean: Array, dispersion: float, u: Array) -> Array:
+    """By the invariant F(low) < u ≤ F(high)."""
+    guess = _guess(mean, dispersion, u)
+    low, high = guess - 1, guess.copy()
+    reach, at = 1.0, np.arange(len(u))
+    while (at := at[_cdf(high[at], mean[at], dispersion) < u[at]]).size:
+        low[at], high[at] = high[at], high[at] + reach
+        reach *= 2
+    reach, at = 1.0, np.flatnonzero(low >= 0)
+    while (at := at[(low[at] >= 0) & (_cdf(low[at], mean[at], dispersion) >= u[at])]).size:
+        low[at], high[at] = np.maximum(low[at] - reach, -1.0), low[at]
+        reach *= 2
+    while (at := np.flatnonzero(high - low > 1)).size:
+        middle = np.floor((low[at] + high[at]) / 2)
+        enough = _cdf(middle, mean[at], dispersion) >= u[at]
+        low[at], high[at] = np.where(enough, low[at], middle), np.where(enough, middle, high[at])
+    return high
+
+
+def _guess(mean: Array, dispersion: float, u: Array) -> Array:
+    """Cornish–Fisher to the third moment."""
+    z = _score(u)
+    sd = np.sqrt(mean + dispersion * mean**2)
+    skewed = (1 + 2 * dispersion * mean) * (z**2 - 1) / 6
+    return np.maximum(np.ceil(mean + sd * z + skewed - 0.5), 0.0)
+
+
+def _cdf(k: Array, mean: Array, dispersion: float) -> Array:
+    from scipy.special import betainc, gammaincc
+
+    if dispersion == 0:
+        return np.asarray(gammaincc(k + 1, mean))
+    return np.asarray(betainc(1 / dispersion, k + 1, 1 / (1 + dispersion * mean)))
+
+
+# Transforms.
+
+
+def _score(u: Array) -> Array:
+    """Φ⁻¹(u)."""
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(u))
+
+
+def _from_logit(y: Array) -> Array:
+    return 1 / (1 + np.exp(-np.clip(y, -700.0, 700.0)))
+
+
+@lru_cache(maxsize=1024)
+def _logit_normal_moments(median: float, sigma: float) -> tuple[float, float]:
+    """Mean and standard deviation by quadrature over the normal score."""
+    z = np.linspace(-9, 9, 721)  # evenly spaced points are exact to rounding for so smooth an integrand
+    weights = np.exp(-(z**2) / 2)
+    weights /= weights.sum()
+    x = _from_logit(math.log(median / (1 - median)) + sigma * z)
+    mean = float((weights * x).sum())
+    return mean, math.sqrt(float((weights * (x - mean) ** 2).sum()))
+
+
+BETA_NODES = 1025
+SMALLEST_TABLED = 0.06
+"""Below this parameter a beta is all but a coin, and the table too coarse: it is worked out exactly."""
+_FURTHEST = 37.0  # |logit u| of the least and greatest uniforms is 36.7
+
+
+def beta_quantile(a: float, b: float, u: ArrayLike) -> Array:
+    """Inverse CDF of the beta distribution, within 1e-6 (absolute).
+
+    From a table of logit x against logit u, nearly straight in both tails, at 1,025 evenly spaced nodes
+    with exact slopes, joined by cubics: some fifty times as fast as working it out. Built once for each
+    (a, b). Worked out by ``scipy.special.betaincinv`` where a or b is below ``SMALLEST_TABLED``.
+    """
+    u = np.asarray(u, dtype=float)
+    if min(a, b) < SMALLEST_TABLED:
+        from scipy.special import betaincinv
+
+        return np.asarray(betaincinv(a, b, u))
+    table = _beta_table(a, b)
+    place = (np.log(u / (1 - u)) + _FURTHEST) * ((BETA_NODES - 1) / (2 * _FURTHEST))
+    node = np.clip(place, 0, BETA_NODES - 2).astype(np.intp)
+    t = np.clip(place - node, 0.0, 1.0)
+    return _from_logit(((table[3][node] * t + table[2][node]) * t + table[1][node]) * t + table[0][node])
+
+
+@lru_cache(maxsize=1024)
+def _beta_table(a: float, b: float) -> Array:
+    """Coefficients of the cubic of each interval, lowest power first: ``(4, nodes − 1)``."""
+    grid = np.linspace(-_FURTHEST, _FURTHEST, BETA_NODES)
+    y, slope = _logit_beta(a, b, grid)
+    slope = slope * (grid[1] - grid[0])
+    rise = np.diff(y)
+    table = np.stack(
+        (y[:-1], slope[:-1], 3 * rise - 2 * slope[:-1] - slope[1:], slope[:-1] + slope[1:] - 2 * rise)
+    )
+    table.flags.writeable = False
+    return table
+
+
+def _logit_beta(a: float, b: float, grid: Array) -> tuple[Array, Array]:
+    """Logit x and its slope at each logit u; each half from its own tail, where no digits cancel.
+
+    Slope: u (1 − u) / (x (1 − x) f(x)) with the density f(x) = x^(a−1) (1−x)^(b−1) / B(a, b).
+    """
+    from scipy.special import betaincinv, betaln
+
+    u = _from_logit(-np.abs(grid))
+    lower = grid <= 0
+    near = np.where(lower, betaincinv(a, b, u), betaincinv(b, a, u))
+    near = np.clip(near, 1e-300, 1 - 1e-16)
+    log_near, log_far = np.log(near), np.log1p(-near)
+    first, second = np.where(lower, a, b), np.where(lower, b, a)
+    log_slope = np.log(u) + np.log1p(-u) - first * log_near - second * log_far + betaln(a, b)
+    y = np.where(lower, 1, -1) * (log_near - log_far)
+    return y, np.where(near > 1e-299, np.exp(np.minimum(log_slope, 700.0)), 0.0)

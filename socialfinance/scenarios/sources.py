@@ -1,0 +1,194 @@
+"""Where a driver's value comes from: drawn for a block of paths, or fixed by a named case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from socialfinance.core.errors import InputError
+from socialfinance.kernels.luck import Luck, uniform_block
+from socialfinance.scenarios.dependence import correlated
+from socialfinance.scenarios.distributions import (
+    DriverRef,
+    Drivers,
+    Given,
+    counts,
+    draw,
+    plan_of,
+    resolve,
+)
+from socialfinance.scenarios.keys import key
+
+Array = NDArray[np.float64]
+Side = Literal["low", "high"]
+"""Which side of an input is bad: a low success, a high cost."""
+
+
+class Source(Protocol):
+    """Gives every driver of a deal its value: a float, ``(path,)``, or ``(row, path)``."""
+
+    def value(self, name: str, x: Given, bad: Side) -> Any:
+        """The value of an uncertain input called ``name``."""
+        ...
+
+    def normal(self, name: str) -> Any:
+        """A standard normal score, nil in a case."""
+        ...
+
+    def uniforms(self, name: str) -> Any:
+        """Uniforms ``(row, path)``, or 1.0 in a case (nothing happens by chance)."""
+        ...
+
+    def arrivals(self, name: str, mean: Any, dispersion: float | None) -> Any:
+        """People arriving by row about an expected number; none: the nearest whole number."""
+        ...
+
+    def luck(self, name: str, label: str, row: int) -> Luck:
+        """The luck of people at one node in one row."""
+        ...
+
+    def on(self, chosen: NDArray[np.bool_]) -> Source:
+        """The same source on some of the paths only."""
+        ...
+
+
+class Drawn:
+    """Drivers drawn from keyed streams: the same value whichever block, worker or neighbour asks.
+
+    ``rows`` counts rows of the deal, ``scores`` are the Gaussian factors' ``(path,)`` scores by name.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        draws: str,
+        rows: int,
+        paths: NDArray[np.uint64],
+        scores: Mapping[str, Array],
+        drivers: Drivers,
+    ) -> None:
+        self.seed, self.draws, self.rows, self.paths = seed, draws, rows, paths
+        self.scores, self.drivers = scores, drivers
+        self._keys: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def value(self, name: str, x: Given, bad: Side) -> Any:
+        """One draw a path (a process: one a row and path), correlated by its loadings."""
+        if isinstance(x, DriverRef):
+            name = f"drivers.{x.driver}"
+        given = resolve(x, self.drivers)
+        if isinstance(given, (int, float)):
+            return float(given)
+        if hasattr(given, "path"):
+            return given.path(self.uniforms(name))
+        u = self._block(name, range(1))[0]
+        return draw(given, correlated(u, given.loadings, self.scores))
+
+    def normal(self, name: str) -> Any:
+        """Phi^-1(u) of one uniform a path."""
+        from scipy.special import ndtri
+
+        return ndtri(self._block(name, range(1))[0])
+
+    def uniforms(self, name: str) -> Any:
+        """One uniform a row and path."""
+        return self._block(name, range(self.rows))
+
+    def arrivals(self, name: str, mean: Any, dispersion: float | None) -> Any:
+        """Gamma–Poisson counts ``(row, path)``, or the expected number rounded half up."""
+        if dispersion is None:
+            return np.floor(np.broadcast_to(mean, (self.rows, len(self.paths))) + 0.5)
+        return counts(np.broadcast_to(mean, (self.rows, len(self.paths))), dispersion, self.uniforms(name))
+
+    def luck(self, name: str, label: str, row: int) -> Luck:
+        """The luck of people at one node in one row."""
+        if (name, label) not in self._keys:
+            self._keys[name, label] = key(self.seed, self.draws, name, label)
+        return Luck(*self._keys[name, label], row, self.paths)
+
+    def on(self, chosen: NDArray[np.bool_]) -> Drawn:
+        """The same streams on some of the paths only."""
+        fewer = copy(self)
+        fewer.paths = self.paths[chosen]
+        fewer.scores = {name: score[chosen] for name, score in self.scores.items()}
+        return fewer
+
+    def _block(self, name: str, rows: range) -> Array:
+        return uniform_block(*key(self.seed, self.draws, name), rows, self.paths)
+
+
+class Certain:
+    """Drivers fixed by a case: at the plan, at one quantile on their bad side, or set by name.
+
+    Counts are expected values. ``used`` collects the names that were asked for.
+    """
+
+    def __init__(
+        self,
+        drivers: Drivers,
+        quantile: float | None = None,
+        given: Mapping[str, float | tuple[float, ...]] | None = None,
+    ) -> None:
+        self.drivers, self.quantile, self.given = drivers, quantile, given or {}
+        self.used: set[str] = set()
+
+    def value(self, name: str, x: Given, bad: Side) -> Any:
+        """The value set for this name, else the quantile on the bad side, else the plan."""
+        self.used.add(name)
+        if name in self.given:
+            fixed = self.given[name]
+            return tuple(fixed) if isinstance(fixed, tuple) else float(fixed)
+        given = resolve(x, self.drivers)
+        if self.quantile is None or isinstance(given, (int, float)) or hasattr(given, "path"):
+            return plan_of(given)
+        at = self.quantile if bad == "low" else 1.0 - self.quantile
+        return float(given.quantile(np.array([at]))[0])
+
+    def normal(self, name: str) -> Any:
+        """Nil, or the score set for this name."""
+        self.used.add(name)
+        return float(self.given.get(name, 0.0))  # type: ignore[arg-type]
+
+    def uniforms(self, name: str) -> Any:
+        """1.0: nothing ends by chance."""
+        return 1.0
+
+    def arrivals(self, name: str, mean: Any, dispersion: float | None) -> Any:
+        """The expected number, or the numbers set by quarter."""
+        self.used.add(name)
+        fixed = self.given.get(name)
+        if fixed is None:
+            return mean
+        by_quarter = fixed if isinstance(fixed, tuple) else (fixed,)
+        return tuple(
+            0.0 if row == 0 or row > len(by_quarter) else by_quarter[row - 1] for row in range(len(mean))
+        )
+
+    def luck(self, name: str, label: str, row: int) -> Luck:
+        """No luck: the expected value."""
+        return Luck(0, 0, row, 0)
+
+    def on(self, chosen: NDArray[np.bool_]) -> Certain:
+        """A case has one path."""
+        return self
+
+    def check_all_used(self, field: str) -> None:
+        """Refuse a name that was set and that nothing asked for."""
+        for name in self.given:
+            if name not in self.used:
+                raise InputError(
+                    "sets a driver that nothing needs", field=field, given=name,
+                    allowed=", ".join(sorted(self.used)),
+                )  # fmt: skip
+
+
+def at(x: Any, row: int) -> Any:
+    """The value in a row of a float, ``(path,)``, one a row (tuple, from row 1), or ``(row, path)``."""
+    if isinstance(x, tuple):
+        return x[min(max(row - 1, 0), len(x) - 1)]
+    if isinstance(x, np.ndarray) and x.ndim == 2:
+        return x[row]
+    return x

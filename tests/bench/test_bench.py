@@ -1,0 +1,170 @@
+"""Timings as ratios in one run, both sides in turn: ``make bench`` writes them to docs/performance.md."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+from typing import Any
+
+import numpy as np
+import numpy_financial
+import pytest
+
+from socialfinance.engine import block as block_module
+from socialfinance.engine.ready import prepare
+from socialfinance.engine.run import simulate
+from socialfinance.kernels import luck
+from socialfinance.kernels.returns import irr
+from socialfinance.programmes import delivery
+from socialfinance.scenarios import common, sources
+from tests.bench.page import PerformancePage
+from tests.bench.reference import reference_fund
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
+PATHS = 100_000
+ROUNDS = 3
+FUND, RATES, COUNTS = "The reference fund", "IRR of each path", "Counts of people"
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[PerformancePage]:
+    """The page, written once everything on it has been measured."""
+    page = PerformancePage()
+    yield page
+    if {FUND, RATES, COUNTS} <= set(page.tables):
+        page.write()
+
+
+def numbers_a_path(fund: Any, monkeypatch: pytest.MonkeyPatch, compare: bool) -> float:
+    """Random numbers a path uses: uniforms drawn, and counts of at least one person."""
+    used, paths = [0.0], 512
+
+    def counted(n: Any, p: Any, given: luck.Luck) -> Any:
+        used[0] += float(np.count_nonzero(np.broadcast_to(np.asarray(n) > 0, (paths,))))
+        return luck.count(n, p, given)
+
+    def drawn(key0: int, key1: int, periods: range, numbers: Any) -> Any:
+        used[0] += len(periods) * len(numbers)
+        return luck.uniform_block(key0, key1, periods, numbers)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(delivery, "count", counted)
+        patch.setattr(sources, "uniform_block", drawn)
+        patch.setattr(common, "uniform_block", drawn)
+        block_module.run_block(prepare(fund), 7, 0, paths, compare)
+    return used[0] / paths
+
+
+def floor(numbers: float, threads: int) -> float:
+    """Seconds for ``numbers`` SFC64 normals over ``threads`` threads, into a buffer that stays in cache."""
+    size, each = 65_536, int(numbers / threads)
+
+    def fill(seed: int) -> None:
+        generator, buffer = np.random.Generator(np.random.SFC64(seed)), np.empty(size)
+        for _ in range(max(each // size, 1)):
+            generator.standard_normal(out=buffer)
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fill, range(threads)))
+    return (time.perf_counter() - start) * numbers / (threads * max(each // size, 1) * size)
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def in_turn(*works: Callable[[], float], rounds: int = ROUNDS) -> list[float]:
+    """The median time of each, taken in turn."""
+    return [median(times) for times in zip(*([work() for work in works] for _ in range(rounds)), strict=True)]
+
+
+@pytest.mark.parametrize("compare", [False, True], ids=["fund alone", "with comparators"])
+@pytest.mark.parametrize("workers", sorted({1, min(2, os.cpu_count() or 1)}))
+def test_reference_fund_against_the_floor(
+    workers: int, compare: bool, monkeypatch: pytest.MonkeyPatch, page: PerformancePage
+) -> None:
+    """40 deals x 40 quarters x 100,000 paths, exact counts, all default measures, beside the floor."""
+    page.table(
+        FUND,
+        f"40 bonds (four outcome lines, two payers, three cost lines each) x 40 quarters x {PATHS:,} paths; "
+        "people counted one by one, exactly; all measures. With comparators: each deal also in house, at the "
+        "PWLB cost of money, and not done.",
+        ("What", "Workers", "Random numbers a path", "Seconds", "Floor, seconds", "Ratio to the floor"),
+    )
+    fund = reference_fund()
+    numbers = numbers_a_path(fund, monkeypatch, compare)
+    simulate(fund, paths=512, seed=1, workers=1, compare=compare)  # compile and warm
+    took, least = in_turn(
+        lambda: seconds(lambda: simulate(fund, paths=PATHS, seed=7, workers=workers, compare=compare)),
+        lambda: floor(numbers * PATHS, workers),
+        rounds=1 if compare else 2,
+    )
+    page.row(
+        FUND, "with comparators" if compare else "fund alone", f"{workers}", f"{numbers:,.0f}", f"{took:.1f}",
+        f"{least:.1f}", f"{took / least:.1f}",
+    )  # fmt: skip
+
+
+def test_irr_against_its_peers(page: PerformancePage) -> None:
+    """100,000 rows of 41 flows; peers row by row over fewer of the same rows, and equal."""
+    pyxirr = pytest.importorskip("pyxirr")
+    page.table(
+        RATES,
+        "Rows of 41 quarterly flows. Here: all 100,000 at once. Peers: one call a row, over the first rows.",
+        ("What", "Rows", "Microseconds a row", "Times as long"),
+    )
+    rng = np.random.default_rng(1)
+    flows = np.concatenate([-rng.uniform(50, 150, (8, PATHS)), rng.uniform(0, 60, (33, PATHS))])
+    rows = [list(row) for row in flows[:, :2000].T]
+    peers = {"pyxirr.irr": (pyxirr.irr, 2000), "numpy_financial.irr": (numpy_financial.irr, 100)}
+    assert not np.isnan(irr(flows)).any()
+    for peer, some in peers.values():
+        found = np.array([peer(row) for row in rows[:some]])
+        assert np.allclose((1 + found) ** 4 - 1, irr(flows)[:some], atol=1e-9)
+
+    def of(peer: Callable[[list[float]], float], some: int) -> Callable[[], float]:
+        return lambda: seconds(lambda: [peer(row) for row in rows[:some]]) / some
+
+    ours, *theirs = in_turn(
+        lambda: seconds(lambda: irr(flows)) / PATHS, *(of(peer, some) for peer, some in peers.values())
+    )
+    page.row(RATES, "socialfinance.irr", f"{PATHS:,}", f"{1e6 * ours:.2f}", "1")
+    for (name, (_, some)), took in zip(peers.items(), theirs, strict=True):
+        page.row(RATES, name, f"{some:,}", f"{1e6 * took:.1f}", f"{took / ours:.0f}")
+
+
+def test_exact_counts_against_numpy(page: PerformancePage) -> None:
+    """Counts by individual luck beside NumPy's binomial, which needs no luck of its own for each person."""
+    page.table(
+        COUNTS,
+        f"How many of n people succeed, with probability 0.6: each person's own luck ({luck.backend()} "
+        "backend), and `Generator.binomial`, whose draws change when a person is added.",
+        ("People", "Nanoseconds a count", "Generator.binomial", "Ratio"),
+    )
+    paths = np.arange(8192, dtype=np.uint64)
+    generator = np.random.Generator(np.random.SFC64(1))
+    for people in (20.0, 60.0, 200.0):
+        chances = np.full(paths.shape, 0.6)
+        luck.count(people, 0.6, luck.Luck(3, 5, 2, paths))  # compile
+        ours, theirs = in_turn(
+            lambda n=people: seconds(lambda: luck.count(n, 0.6, luck.Luck(3, 5, 2, paths))),
+            lambda n=people, p=chances: seconds(lambda: generator.binomial(int(n), p)),
+            rounds=51,
+        )
+        page.row(
+            COUNTS, f"{people:.0f}", f"{1e9 * ours / len(paths):.0f}", f"{1e9 * theirs / len(paths):.0f}",
+            f"{ours / theirs:.1f}",
+        )  # fmt: skip
+
+
+def test_one_block_of_the_reference_fund(benchmark: Any) -> None:
+    """Eight deals, 4,096 paths: what a change to a step should be watched with."""
+    ready = prepare(reference_fund(8))
+    benchmark.pedantic(lambda: block_module.run_block(ready, 7, 0, 4096), rounds=3, warmup_rounds=1)

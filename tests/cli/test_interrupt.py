@@ -1,0 +1,120 @@
+"""Ctrl-C, SIGTERM, and workers that die: the right status, one line, and nothing half-written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.small import SMALL
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+
+
+def started(folder, workers):
+    """A long run that is past reading its file."""
+    file = folder / "small.yaml"
+    file.write_text(SMALL, encoding="utf-8")
+    command = [
+        sys.executable, "-m", "socialfinance", "run", str(file), "--paths", "1000000", "--chunk", "256",
+        "--workers", workers, "--json", str(folder / "run.json"),
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert "1,000,000 paths" in process.stderr.readline()
+    return process
+
+
+def workers_of(process, wanted):
+    """The process numbers of its workers, once there are so many."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        if len(found) == wanted:
+            return [int(one) for one in found]
+        time.sleep(0.05)
+    raise AssertionError(f"never had {wanted} workers")
+
+
+def alive(pid):
+    """Whether a process still runs; one that ended and was not yet waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def all_end(pids, seconds):
+    """Whether every process ends within so many seconds."""
+    until = time.monotonic() + seconds
+    while any(map(alive, pids)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not any(map(alive, pids))
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/thread-self/children").exists(), reason="reads /proc")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "said"),
+    [
+        (signal.SIGINT, 130, "interrupted; no file is half-written"),
+        (signal.SIGTERM, 143, "told to end; no file is half-written"),
+    ],
+)
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_run_that_is_ended_leaves_nothing(tmp_path, workers, sent, status, said):
+    with started(tmp_path, workers) as process:
+        time.sleep(0.5)
+        process.send_signal(sent)
+        out, err = process.communicate(timeout=60)
+
+    assert process.returncode == status
+    assert out == ""
+    assert err == f"socialfinance: {said}\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
+
+
+@needs_proc
+def test_workers_end_at_once_when_the_run_is_told_to_end(tmp_path):
+    with started(tmp_path, "2") as process:
+        pids = workers_of(process, 2)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        assert all_end(pids, 5)
+
+
+@needs_proc
+def test_workers_end_quietly_when_the_run_is_gone(tmp_path):
+    """Nothing can be done on SIGKILL: the pipes break, and the workers see it."""
+    with started(tmp_path, "2") as process:
+        pids = workers_of(process, 2)
+        time.sleep(2.0)  # well into their blocks
+        process.kill()
+        out, err = process.communicate(timeout=60)  # ends when the last worker has let go of stderr
+        assert all_end(pids, 5)
+    assert (out, err) == ("", "")
+
+
+@needs_proc
+def test_a_run_whose_worker_was_killed_ends_with_one_line(tmp_path):
+    with started(tmp_path, "2") as process:
+        pids = workers_of(process, 2)
+        os.kill(pids[0], signal.SIGKILL)
+        out, err = process.communicate(timeout=60)
+        assert all_end(pids, 5)
+
+    assert process.returncode == 1
+    assert out == ""
+    assert err.startswith(
+        "socialfinance: a worker process was ended by signal 9, perhaps for want of memory: "
+    )
+    assert err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]

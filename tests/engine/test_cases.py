@@ -1,0 +1,58 @@
+"""Figures of the plan case that are not figures of a path: how far the plan may be missed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from socialfinance.engine.block import deal_figures
+from socialfinance.engine.cases import BREAK_EVEN_WITHIN, break_even_rows, run_case
+from socialfinance.engine.ready import PLAN, prepare
+from socialfinance.funds.portfolio import Case
+from tests.fixtures import one_deal
+
+EASY: dict[str, Any] = {"commitment": {"amount": 100_000.0}, "draw_ahead": 0, "reserve_quarters": 0}
+
+
+def test_break_even_is_cost_over_planned_payments() -> None:
+    """Two quarters at 10,000 against 30 outcomes at 1,000: 20,000 of 30,000 is what investors need."""
+    ready = prepare(one_deal(prices={"outcome": 1_000.0}, instrument=EASY))
+    (row,) = break_even_rows(ready)
+    assert ready.deals[0].planned_payments == pytest.approx(30_000.0)
+    assert row.value is not None
+    assert row.value == pytest.approx(2.0 / 3.0, abs=BREAK_EVEN_WITHIN)
+    assert row.value >= 2.0 / 3.0 - 1e-9  # at the figure itself nothing is lost
+
+
+def test_a_plan_that_loses_money_has_no_break_even() -> None:
+    (row,) = break_even_rows(prepare(one_deal(prices={"outcome": 500.0}, instrument=EASY)))
+    assert row.value is None
+    assert "even in the plan" in row.status
+
+
+def test_break_even_with_a_cap_counts_what_is_paid() -> None:
+    """The cap pays 25,000 at plan prices; investors still need 20,000 of it."""
+    (row,) = break_even_rows(prepare(one_deal(prices={"outcome": 1_000.0}, instrument=EASY, cap=25_000.0)))
+    assert row.value == pytest.approx(0.8, abs=BREAK_EVEN_WITHIN)
+
+
+def test_paid_over_plan_and_outcomes_beyond_deadweight() -> None:
+    """A third fewer succeed than planned, and a quarter of them would have anyway."""
+    outcome = {
+        "probability": {"distribution": "uniform", "low": 0.2, "high": 0.4},
+        "lag": 1,
+        "deadweight": 0.25,
+    }
+    ready = prepare(
+        one_deal(prices={"outcome": 1_000.0}, instrument=EASY, programme={"outcomes": {"outcome": outcome}})
+    )
+    deal = ready.deals[0]
+    case = Case(set={"outcomes.outcome.probability": 0.2})
+    figures = deal_figures(ready, deal, run_case(ready, deal, case, ""), "deal")
+    found = {key.measure: float(values[0]) for key, values in figures.items()}
+    assert found["paid_over_plan"] == pytest.approx(2.0 / 3.0)
+    assert found["achieved: outcome"] == pytest.approx(20.0)
+    assert found["beyond: outcome"] == pytest.approx(15.0)
+    plan = deal_figures(ready, deal, run_case(ready, deal, PLAN, ""), "deal")
+    assert next(float(v[0]) for k, v in plan.items() if k.measure == "paid_over_plan") == pytest.approx(1.0)
