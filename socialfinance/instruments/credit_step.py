@@ -339,7 +339,7 @@ def step(terms: Terms, state: State, now: Now) -> tuple[State, Payments, Orders,
     )
     fails = both(stands.ended_now, stands.exits.cause > INSOLVENT)
     charges = most(0.0, due.charges - bank.charges)
-    line = state.line + drawn - bank.principal
+    line = most(0.0, state.line + drawn - bank.principal)
     held_back = where(stands.settled, 0.0, due.money.aside)
     swept = more_than_a_trifle(least(line, most(0.0, bank.paid.cash - held_back)))
     line = line - swept

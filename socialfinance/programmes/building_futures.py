@@ -144,9 +144,7 @@ class Futures:
             self.rent.append(source.value(f"lettings.{name}.market", letting.market, "low"))
             self.tenants.append(source.value(f"lettings.{name}.demand", letting.demand, "low"))
             self.void.append(source.value(f"lettings.{name}.void", letting.void, "high"))
-            self.gross_yield.append(
-                source.value(f"lettings.{name}.gross_yield", letting.gross_yield, "high")
-            )
+            self.gross_yield.append(source.value(f"lettings.{name}.gross_yield", letting.gross_yield, "high"))
             self.rent_level.append(rent_levels(levels(letting.index, letting.price_base), letting))
         self.overrun = [source.value(f"costs.{n}.overrun", c.overrun, "high") for n, c in what.costs.items()]
         self.cost_level = [levels(line.index, line.price_base) for line in what.costs.values()]

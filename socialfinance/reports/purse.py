@@ -25,10 +25,11 @@ def shared_purse(page: Page, figures: Figures) -> None:
         names=2,
     )  # fmt: skip
     page.say(
-        "Saved: true cashable savings. Verified: what was measured of what it is agreed to pay on, with error "
-        "and lag; more than saved where freed capacity counts. Had back: its part of the surplus. Net: saved "
-        "less all it pays under the deal, plus what it has back; above nil it gains. Pooled: as agreed. Alone: "
-        "if the commissioner alone paid what all agencies pay, and the others kept what they save."
+        "Saved: true cashable savings. Verified: what was measured of what it is agreed to pay on, with "
+        "error and lag; more than saved where freed capacity counts. Had back: its part of the surplus. "
+        "Net: saved less all it pays under the deal, plus what it has back; above nil it gains. Pooled: as "
+        "agreed. Alone: if the commissioner alone paid what all agencies pay, and the others kept what they "
+        "save."
     )
     page.table(
         "The funder's balance, and savings in the wrong pocket (£000 unless said)",
@@ -39,8 +40,8 @@ def shared_purse(page: Page, figures: Figures) -> None:
     page.say(
         "Repaid in full: the share of futures in which nothing was left of the balance at the long stop, "
         "guarantors' payments counted. Unpaid: what was left, whoever pays it then. Reinvested: surplus that "
-        "bought more starts. Wrong pockets: cashable savings, less what they pay, of agencies that do not pay "
-        "for them."
+        "bought more starts. Wrong pockets: cashable savings, less what they pay, of agencies that do not "
+        "pay for them."
     )
 
 

@@ -1,7 +1,7 @@
 """Terms of guaranteed debt that meet each other, each in a case small enough to do by hand.
 
-In all of them the rate is 8% a year payable quarterly, 2% a quarter; a row's receipts are what it is given (so
-many people, £1 for each, paid at once); and what is not said is nil.
+In all of them the rate is 8% a year payable quarterly, 2% a quarter; a row's receipts are what it is given
+(so many people, £1 for each, paid at once); and what is not said is nil.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def deal(
     """A loan for ``cost`` by row from close, repaid from ``receipts`` by row from quarter 1."""
     what = {
         "referrals": {"schedule": receipts, "arrival": "as planned"},
-        "outcomes": {"outcome": {"probability": 1.0}},
+        "outcomes": {"outcome": {"probability": 1.0, "lag": 0}},
         "costs": {"all": {"schedule": cost, "first_quarter": 0}},
     }
     whole = one_deal(
@@ -56,7 +56,7 @@ def deal(
     only["instrument"] = LOAN | terms
     only["tariff"] |= tariff or {}
     for role in {layer["guarantor"] for layer in terms.get("layers", ())} | {terms.get("peg", {}).get("by")}:
-        if role is not None:
+        if role is not None and role not in only["parties"]:
             whole["parties"][role] = {"kind": "guarantor"}
             only["parties"][role] = role
     return Portfolio.model_validate(whole)
@@ -73,7 +73,7 @@ def by_row(paid: Paid, reason: str, payer: str | None = None, payee: str | None 
     for (row, by, to, why), amount in paid.items():
         if why == reason and payer in (None, by) and payee in (None, to):
             found[row] = found.get(row, 0.0) + amount
-    return found
+    return {row: amount for row, amount in found.items() if amount > 1e-9}
 
 
 def figure(outcome: Outcome, measure: str) -> float:
@@ -91,8 +91,8 @@ def test_a_ratchet_with_a_cash_sweep() -> None:
 
     Row 1: nothing was planned before it, which counts as on plan: 3% of 10,000 is 300, and of the 1,000 that
     comes 700 is swept. Row 2: 1,000 of 2,000 so far: 2% of 9,300 is 186; 5,800 comes, 5,614 is swept. Row 3:
-    6,800 of 6,000: 3% of 3,686 is 110.58, and 3,686 is swept. What is left, 203.42, waits for maturity: in row
-    4 it goes to the payer with that row's 4,000.
+    6,800 of 6,000: 3% of 3,686 is 110.58, and 3,686 is swept. What is left, 203.42, waits for maturity: in
+    row 4 it goes to the payer with that row's 4,000.
     """
     portfolio = deal(
         (2_000.0, 4_000.0, 4_000.0, 4_000.0),
@@ -108,8 +108,9 @@ def test_a_ratchet_with_a_cash_sweep() -> None:
 def test_a_success_fee_with_a_cap() -> None:
     """5% of drawn, 500, is earned; the lender may earn 3% a quarter in all.
 
-    Interest is rolled up for three quarters: 10,000 x 1.02^3 = 10,612.08, and 2% of that, 212.2416, is paid in
-    row 4: 10,824.3216. At 3%, 10,000 x 1.03^4 = 11,255.0881 may come back: 430.7665 is left of it. 12,000 comes.
+    Interest is rolled up for three quarters: 10,000 x 1.02^3 = 10,612.08, and 2% of that, 212.2416, is paid
+    in row 4: 10,824.3216. At 3%, 10,000 x 1.03^4 = 11,255.0881 may come back: 430.7665 is left of it. 12,000
+    comes.
     """
     portfolio = deal(
         (0.0, 0.0, 0.0, 12_000.0),
@@ -127,8 +128,8 @@ def test_a_guarantee_fee_on_a_falling_balance() -> None:
     """Four instalments of 2,500; 80% of the first 5,000 is covered, for 1% at close and 1% a quarter.
 
     At close 1% of 4,000. What is covered after rows 0, 1, 2 and 3, of 10,000, 7,500, 5,000 and 2,500: 4,000,
-    4,000, 4,000 and 2,000. The council pays it. A second guarantor covers half of what the first leaves of the
-    loan, 6,000, 3,500, 1,000 and 500, and is paid 1% of that half by the vehicle, out of receipts.
+    4,000, 4,000 and 2,000. The council pays it. A second guarantor covers half of what the first leaves of
+    the loan, 6,000, 3,500, 1,000 and 500, and is paid 1% of that half by the vehicle, out of receipts.
     """
     portfolio = deal(
         (3_000.0,) * 4,
@@ -190,7 +191,7 @@ def test_a_peg_with_a_layer_behind_it() -> None:
 
 
 def test_a_claim_lag_with_recoveries_pro_rata() -> None:
-    """9,000 is overdue at maturity in row 2; 60% of it is accepted, paid in row 4, and owed back from row 2 on.
+    """9,000 is overdue at maturity in row 2; 60% of it is accepted, paid in row 4, owed back from row 2 on.
 
     Row 3: of 1,072, 2% of the lender's 3,600 is interest, 72; 1,000 is shared 5,400 to 3,600. Row 4: 2% of
     3,200 is 64; 800 is shared 4,800 to 3,200. Row 5: nothing comes, and 2,880 is written off.
@@ -232,8 +233,10 @@ def test_a_cap_a_year_over_two_calls_and_two_years() -> None:
 
 @pytest.mark.parametrize(("void", "first", "second"), [(0.0, 0.0, 5_000.0), (1.0, 8_000.0, 1_000.0)])
 def test_a_void_guarantee_with_a_second_layer(void: float, first: float, second: float) -> None:
-    """10,000 is lost. 80% by the council, or nothing where that turns out to be void (a draw not above 0.05);
-    half of what it leaves by an insurer."""
+    """10,000 is lost: the council covers 80%, an insurer half of what that leaves.
+
+    The council covers nothing where its guarantee turns out to be void, at a draw not above 0.05.
+    """
     portfolio = deal(
         (200.0,),
         quarters=2,
@@ -251,7 +254,8 @@ def test_a_void_guarantee_with_a_second_layer(void: float, first: float, second:
 def test_a_schedule_as_on_rikers_island() -> None:
     """7.2m of 9.6m is drawn when the programme is ended in quarter 2; the guarantee then stands at 6.0m.
 
-    The lender loses 1.2m, a sixth of what it lent: 75% of the commitment was an amount by quarter, and no share.
+    The lender loses 1.2m, a sixth of what it lent: 75% of the commitment was an amount by quarter, and no
+    share.
     """
     portfolio = deal(
         (0.0,) * 5,
@@ -263,7 +267,8 @@ def test_a_schedule_as_on_rikers_island() -> None:
         repayment={"profile": "bullet", "first_quarter": 4, "last_quarter": 4},
         layers=(
             {"guarantor": "foundation",
-             "schedule": ({"from_quarter": 0, "amount": 2_400_000.0}, {"from_quarter": 2, "amount": 6_000_000.0},
+             "schedule": ({"from_quarter": 0, "amount": 2_400_000.0},
+                          {"from_quarter": 2, "amount": 6_000_000.0},
                           {"from_quarter": 4, "amount": 7_200_000.0})},
         ),
         termination={"policy": {"at_quarter": 2}, "wind_down_quarters": 0, "compensation": {"policy": 0.0}},
@@ -275,8 +280,10 @@ def test_a_schedule_as_on_rikers_island() -> None:
 
 
 def test_recourse_to_the_provider_with_a_limit() -> None:
-    """10,000 is lost in row 2, half of it an insurer's; when accounts are settled, in row 3, the provider owes
-    3,000 of the rest; 2,000 is the lender's loss."""
+    """10,000 is lost in row 2, half of it an insurer's.
+
+    When accounts are settled, in row 3, the provider owes 3,000 of the rest; 2,000 is the lender's loss.
+    """
     portfolio = deal(
         (200.0, 200.0),
         quarters=3,
@@ -293,9 +300,9 @@ def test_recourse_to_the_provider_with_a_limit() -> None:
 def test_a_sculpted_repayment_with_payment_out_of_savings() -> None:
     """10 and 20 people start; each saves 100 in two quarters, paid over a quarter later: 1,000, 3,000, 2,000.
 
-    5,000 is drawn at close, 5,100 rolled up by row 1. Row 2: interest 102; a sixth of the loan is due, 850; 48
-    is left. Row 3: 85 on 4,250; three fifths, 2,550; 413 is left. Row 4: 34 on 1,700; and 1,700; the payer has
-    the 679 that is left.
+    5,000 is drawn at close, 5,100 rolled up by row 1. Row 2: interest 102; a sixth of the loan is due, 850;
+    48 is left. Row 3: 85 on 4,250; three fifths, 2,550; 413 is left. Row 4: 34 on 1,700; and 1,700; the
+    payer has the 679 that is left.
     """
     programme = {
         "referrals": {"schedule": (10.0, 20.0), "arrival": "as planned"},
@@ -327,8 +334,8 @@ def test_a_sculpted_repayment_with_payment_out_of_savings() -> None:
 def test_an_early_end_with_compensation_and_acceleration() -> None:
     """Ended by policy in quarter 2, and settled at once: all 10,000 is due, and 200 of interest is paid.
 
-    The payer owes half, 5,000; the loan is called in, and 80% of what is left, 4,000, is the insurer's, a quarter
-    later. The lender loses 1,000.
+    The payer owes half, 5,000; the loan is called in, and 80% of what is left, 4,000, is the insurer's, a
+    quarter later. The lender loses 1,000.
     """
     portfolio = deal(
         (200.0, 200.0, 5_000.0, 5_000.0),
@@ -345,7 +352,7 @@ def test_an_early_end_with_compensation_and_acceleration() -> None:
 
 
 def test_a_missed_payment_acceleration_and_maturity_in_one_row() -> None:
-    """A loan with one instalment, 10,000, is not repaid: it is a missed payment, calls the loan in, and matures.
+    """A loan with one instalment, 10,000, is not repaid: a missed payment; it is called in; it matures.
 
     60% of it is the first guarantor's; half of the 4,000 that is left the second's, though it stands first in
     the file; the third has the last 2,000.
@@ -368,10 +375,10 @@ def test_a_missed_payment_acceleration_and_maturity_in_one_row() -> None:
 
 
 def test_a_ratchet_down_with_a_margin_on_arrears() -> None:
-    """From 50% of plan on the rate is 6% a year, 1.5% a quarter; what is overdue bears 4% more, 2.5% a quarter.
+    """From 50% of plan on the rate is 6% a year, 1.5% a quarter; 4% more, 2.5%, on what is overdue.
 
-    Row 1: 150 on 10,000; of the 2,500 due 1,850 is there. Row 2: 80% of plan so far, so 1.5% of 7,500 and 2.5%
-    of 650: 128.75.
+    Row 1: 150 on 10,000; of the 2,500 due 1,850 is there. Row 2: 80% of plan so far, so 1.5% of 7,500 and
+    2.5% of 650: 128.75.
     """
     portfolio = deal(
         (2_500.0, 2_500.0, 5_000.0, 5_000.0),
@@ -386,7 +393,7 @@ def test_a_ratchet_down_with_a_margin_on_arrears() -> None:
 
 
 def test_interest_that_is_covered_with_recoveries() -> None:
-    """10,000 and 200 of interest are not paid at maturity in row 1: all of it is the guarantor's, which comes first.
+    """10,000 and 200 of interest are not paid at maturity in row 1: all of it is the guarantor's.
 
     It has 500 back: 200 for interest, so the loss of principal is 9,700. Nothing is overdue any more, so the
     lender's interest ends.
@@ -405,8 +412,10 @@ def test_interest_that_is_covered_with_recoveries() -> None:
 
 
 def test_draws_by_schedule_with_a_commitment_by_need() -> None:
-    """The plan needs 8,000, drawn as needed; half as much again is committed. 10,000 is scheduled, and 5,000 in
-    row 1, of which 2,000 is left."""
+    """The plan needs 8,000, drawn as needed; half as much again is committed.
+
+    10,000 is scheduled, and 5,000 in row 1, of which 2,000 is left.
+    """
     portfolio = deal(
         (0.0, 14_000.0),
         (4_000.0, 4_000.0),
@@ -421,7 +430,7 @@ def test_draws_by_schedule_with_a_commitment_by_need() -> None:
 
 
 def test_a_lender_s_fee_that_is_not_paid_is_owed_as_interest() -> None:
-    """1% of 10,000 at close, when nothing is drawn; and 1% a quarter on the 10,000 that may be drawn in row 1.
+    """1% of 10,000 at close, when nothing is drawn; 1% a quarter on the 10,000 left to draw in row 1.
 
     Row 1: 2% on the 100 that is owed and the fee of 100; 10,000 is drawn: 202 is paid.
     """
@@ -444,7 +453,8 @@ def test_a_slice_in_shares_of_drawn_moves_as_more_is_drawn() -> None:
     """The first 10% of drawn is the lender's; beyond it all of what is missed is covered, paid at once.
 
     Row 1: 2,000 of 4,000 drawn is missed; 1,600 is accepted. Row 2: 10,000 is drawn by now, so 1,000 is the
-    lender's: another 500 missed makes 2,500 seen, of which 1,500 is covered, less than was accepted. Nothing is.
+    lender's: another 500 missed makes 2,500 seen, of which 1,500 is covered, less than was accepted. Nothing
+    is.
     """
     portfolio = deal(
         (80.0, 208.0, 0.0),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +10,8 @@ from socialfinance.engine.cases import run_case
 from socialfinance.engine.ready import PLAN, prepare
 from socialfinance.funds.portfolio import Portfolio
 from tests.fixtures import one_deal
-from tests.worked import table_of
+from tests.worked import tables
 
-PAGE = Path(__file__).parents[2] / "docs" / "structures" / "guaranteed-debt.md"
 QUARTERLY = 4 * 0.02
 TERMS: dict[str, Any] = {
     "kind": "guaranteed-debt",
@@ -62,7 +60,7 @@ def test_the_page_row_by_row() -> None:
     for entry in ledger.journal or []:
         about = (entry.row, entry.payer, entry.reason)
         paid[about] = paid.get(about, 0.0) + entry.amount
-    for row in table_of(PAGE):
+    for row in tables("guaranteed-debt")[0]:
         t = int(row["row"])
         for heading, (payer, reason) in {
             "received": ("anytown", "outcome payment"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +10,8 @@ from socialfinance.engine.cases import run_case
 from socialfinance.engine.ready import PLAN, prepare
 from socialfinance.funds.portfolio import Portfolio
 from tests.fixtures import one_deal
-from tests.worked import table_of
+from tests.worked import tables
 
-PAGE = Path(__file__).parents[2] / "docs" / "structures" / "pay-as-you-save.md"
 TERMS: dict[str, Any] = {
     "kind": "pay-as-you-save",
     "commitment": {"amount": 30_000.0},
@@ -84,7 +82,7 @@ def test_the_page_row_by_row(table: int, shares: tuple[float, float], terms: dic
     for entry in ledger.journal or []:
         paid[entry[:4]] = paid.get(entry[:4], 0.0) + entry.amount
     balance = 0.0
-    for row in table_of(PAGE, table):
+    for row in tables("pay-as-you-save")[table]:
         t = int(row["row"])
         for heading, about in COLUMNS.items():
             if heading in row:

@@ -34,7 +34,7 @@ BROKEN = {
     ),
     "missing kind": (
         "      kind: social-impact-bond\n", "", "    instrument:", "deals.mst.instrument.kind",
-        "is missing (allowed: social-impact-bond, fee-for-service, pwlb-loan, do-nothing",
+        "is missing (allowed: social-impact-bond, guaranteed-debt, pay-as-you-save",
     ),
     "negative price": (
         "home: 9000", "home: -9000", "home: -9000", "deals.mst.tariff.prices.stayed home",
@@ -136,7 +136,7 @@ BROKEN = {
     ),
     "unknown instrument": (
         "social-impact-bond", "social-impact-bund", "social-impact-bund", "deals.mst.instrument.kind",
-        "is not a known kind (given 'social-impact-bund'; allowed: social-impact-bond, fee-for-service",
+        "is not a known kind (given 'social-impact-bund'; allowed: social-impact-bond, guaranteed-debt",
     ),
     "unknown distribution": (
         "triangular", "triangle", "triangle", f"{FUNNEL}.stayed home.probability.distribution",

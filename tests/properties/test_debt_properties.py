@@ -81,7 +81,7 @@ def test_parties_sum_to_nil_and_no_payment_is_negative(file: Json) -> None:
 @USUAL
 @given(debt_portfolios())
 def test_nothing_that_is_owed_or_held_is_below_nil(file: Json) -> None:
-    """Loan, overdue, interest, fees, what guarantors are owed; and the vehicle's cash, of which none is left."""
+    """Loan, overdue, interest, fees, what guarantors are owed; the vehicle's cash, none of which is left."""
     for deal, debt, ledger, outcome, states in each(file):
         for name in ("balance", "overdue", "interest", "drawn"):
             assert by_row(states, lambda s, name=name: getattr(s, name)).min() >= 0.0
@@ -235,7 +235,7 @@ def test_with_all_principal_and_interest_covered_the_lender_has_its_rate_on_ever
 @USUAL
 @given(debt_portfolios(changes={**ONLY_REPAID, "commitment": {"peak_need": 10.0}}))
 def test_a_plan_that_repays_earns_the_contract_s_rate(file: Json) -> None:
-    """No layers, no fees, no ratchet, nothing by chance: drawn, compounded at the rate, is what comes back."""
+    """No layers, no fees, no ratchet, nothing by chance: drawn, compounded, is what comes back."""
     ready = prepare(read(with_layers(file, [])))
     for deal in ready.deals:
         ledger, outcome = priced_in_the_plan(ready, deal)

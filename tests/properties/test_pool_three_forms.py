@@ -45,15 +45,18 @@ def large() -> Portfolio:
         "starting": {**loans, "per_quarter": 4.5, "quarters": 6, "term": 4, "recovery_lag": 0},
     }
     costs = {
-        "team": {"per_loan_made": 200.0, "per_loan": 15.0, "overrun": {"distribution": "uniform", "low": 0.9, "high": 1.3}},
+        "team": {"per_loan_made": 200.0, "per_loan": 15.0,
+                 "overrun": {"distribution": "uniform", "low": 0.9, "high": 1.3}},
         "rent": {"paid_to": "intermediary", "per_quarter": 900.0, "of_balance": 0.01, "one_off": 500.0},
     }  # fmt: skip
     layers = (
-        {"guarantor": "giver", "detach": 0.02, "unit": "share of drawn", "of": "the whole loss", "claim_lag": 0},
+        {"guarantor": "giver", "detach": 0.02, "unit": "share of drawn", "of": "the whole loss",
+         "claim_lag": 0},
         {"guarantor": "scheme", "cover": 0.7, "cap_rate": 0.1, "claim_lag": 2, "fee": {"running": 0.01}},
         {"guarantor": "insurer", "attach": 2_000.0, "detach": 40_000.0, "cap_a_year": 9_000.0, "failure": 0.1,
          "recoveries": "lender first", "fee": {"running": 0.02, "upfront": 0.01, "paid_by": "investor"}},
-        {"guarantor": "council", "cover": 0.5, "enforceability": {"void": 0.3}, "recoveries": "guarantor first"},
+        {"guarantor": "council", "cover": 0.5, "enforceability": {"void": 0.3},
+         "recoveries": "guarantor first"},
     )  # fmt: skip
     pool = {
         "commitment": {"peak_need": 0.9}, "grant": {"by": "giver", "share": 0.2}, "revolving_quarters": 9,
