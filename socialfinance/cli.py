@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from socialfinance.results.result import Result
 
 OK, NO_ANSWER, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+UNCHECKED = "What depends on the deal that it is put in is checked with that deal."
 PORTFOLIO = "a shipped portfolio (see `socialfinance list`), or a path to a .yaml file"
 EXAMPLES = """
 examples:
@@ -387,21 +388,28 @@ def validate_command(options: argparse.Namespace) -> int:
 
 
 def _validated(name: str, output: Path | None) -> dict[str, Any]:
+    from socialfinance.io.files import A_PART, load_part
     from socialfinance.io.write import OutputIsInput
     from socialfinance.reports.inputs import count_sources
 
     try:
-        loaded, ready = _prepared(name, output)
+        part = load_part(name, output)
+        if part is not None:
+            counted = count_sources(part.terms)
+            about, notes = f"{A_PART[part.kind]} ({getattr(part.terms, 'kind', '')})", [UNCHECKED]
+        else:
+            loaded, ready = _prepared(name, output)
+            counted = count_sources(loaded.portfolio)
+            about = f"{_counted(ready)} from {ready.calendar.start.isoformat()}"
+            notes = [f"{deal.name}: {note}." for deal in ready.deals for note in deal.own.lowered.notes]
     except OutputIsInput:
         raise
     except InputError as error:
         return {"file": name, "ok": False, "text": " ".join(str(error).split()), "notes": []}
-    counted = count_sources(loaded.portfolio)
     text = (
-        f"ok: {_counted(ready)} from {ready.calendar.start.isoformat()}, {counted.total} numbers "
+        f"ok: {about}, {counted.total} numbers "
         f"({counted.sourced} with a source, {counted.illustrative} illustrative, {counted.unsaid} neither)"
     )
-    notes = [f"{deal.name}: {note}." for deal in ready.deals for note in deal.own.lowered.notes]
     return {"file": name, "ok": True, "text": text, "notes": notes}
 
 

@@ -1,4 +1,7 @@
-"""Loads a portfolio: by shipped name or by path, with everything it refers to or is based on."""
+"""Loads a file: by shipped name or by path, with everything it refers to or is based on.
+
+A portfolio to run, or a term sheet or programme by itself, to be checked.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,14 @@ from socialfinance.io.write import refuse_to_replace
 from socialfinance.io.yaml import FieldPath, Mark, Node, dump, from_data, marks, parse, plain, read_bytes
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from socialfinance.funds.portfolio import Portfolio
 
 PARTS: dict[str, Kind] = {"programme": "programmes", "instrument": "instruments"}
 """Fields of a deal that may name another file."""
+A_PART: dict[Kind, str] = {"programmes": "programme", "instruments": "term sheet"}
+"""What a file that is no portfolio is called."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +57,75 @@ class Loaded:
         return placed(error, type(self.portfolio), self.marks, self.file)
 
 
+@dataclass(frozen=True)
+class Part:
+    """A term sheet or a programme that was read by itself."""
+
+    kind: Kind
+    terms: BaseModel
+
+
 def load(name_or_path: str | Path, output: Path | None = None) -> Loaded:
     """A shipped portfolio by name, or a file by path (which ends in .yaml or .yml, or holds a separator).
 
     ``output`` is a file that will be written over: it must not be among those that are read.
     """
+    place, reading = _opened(name_or_path, "portfolios", output)
+    kind = reading.kind_of(place)
+    if kind != "portfolios":
+        raise InputError(f"is a {A_PART[kind]}; a deal of a portfolio names it", file=place.shown)
+    return _loaded(reading.whole(place, "portfolios", (place,)), reading.inputs, place.shown)
+
+
+def load_part(name_or_path: str | Path, output: Path | None = None) -> Part | None:
+    """A term sheet or programme, by shipped name or path; None where the file is neither.
+
+    What depends on the deal that it is put in (roles, lengths, the plan) is not checked.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    from socialfinance.instruments.catalogue import Instrument
+    from socialfinance.io.messages import first_problem
+    from socialfinance.programmes.catalogue import Financed
+
+    name = "" if isinstance(name_or_path, Path) else name_or_path
+    place, reading = _opened(name_or_path, _kind_shipped(name), output)
+    kind = reading.kind_of(place)
+    if kind == "portfolios":
+        return None
+    node = reading.whole(place, kind, (place,))
+    form: Any = Financed if kind == "programmes" else Instrument
+    data = plain(node)
+    try:
+        return Part(kind, TypeAdapter(form).validate_python(data))
+    except ValidationError as error:
+        raise first_problem(error, form, data, marks(node), place.shown) from None
+
+
+def _opened(name_or_path: str | Path, kind: Kind, output: Path | None) -> tuple[_Place, _Reading]:
     given = str(name_or_path)
     if not isinstance(name_or_path, Path) and not _is_path(given):
-        place = _shipped(given, "portfolios")
+        place = _shipped(given, kind)
     else:
         place = _Place(_resolved(Path(given)), Path(given).name, given)
-    reading = _Reading(place.path.parent, _folder_shown(place, given), output)
-    return _loaded(reading.whole(place, "portfolios", (place,)), reading.inputs, place.shown)
+    return place, _Reading(place.path.parent, _folder_shown(place, given), output)
+
+
+def _kind_shipped(name: str) -> Kind:
+    """What kind of shipped file this name stands for; a portfolio where there is none."""
+    return next((kind for kind in FOLDERS if name in shipped(kind)), "portfolios")
+
+
+def _kind_of(node: Node) -> Kind:
+    """What kind of file this is, by what stands in it; a portfolio where nothing says."""
+    from socialfinance.programmes.catalogue import KINDS
+
+    if not isinstance(node.value, dict) or "deals" in node.value:
+        return "portfolios"
+    kind = node.value.get("kind")
+    if kind is not None:
+        return "programmes" if kind.value in KINDS else "instruments"
+    return "programmes" if "referrals" in node.value else "portfolios"
 
 
 def load_data(data: Mapping[str, Any], name: str = "portfolio") -> Loaded:
@@ -160,14 +224,32 @@ class _Reading:
     inputs: dict[str, InputFile] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
 
-    def whole(self, place: _Place, kind: Kind, chain: tuple[_Place, ...]) -> Node:
-        """A file with what it is based on and what it refers to filled in."""
+    def kind_of(self, place: _Place) -> Kind:
+        """What kind of file this is: by what stands in it, else by the shipped file that it is based on."""
+        seen: list[Path] = []
+        while place.path not in seen:
+            seen.append(place.path)
+            node = self.parsed(place)
+            base = node.value.get(BASE) if isinstance(node.value, dict) else None
+            if _kind_of(node) != "portfolios" or base is None or not isinstance(base.value, str):
+                return _kind_of(node)
+            if not _is_path(base.value):
+                return _kind_shipped(base.value)
+            place = self.find(base.value, "portfolios")
+        return "portfolios"
+
+    def parsed(self, place: _Place) -> Node:
+        """What stands in a file."""
         if place.key not in self.nodes:
             refuse_to_replace(self.output, place.path)
             content = read_bytes(place.path, place.shown)
             self.nodes[place.key] = parse(content, place.shown)
             self.inputs[place.key] = _input(place.shown, content.decode("utf-8"))
-        return self.filled(self.nodes[place.key], kind, chain)
+        return self.nodes[place.key]
+
+    def whole(self, place: _Place, kind: Kind, chain: tuple[_Place, ...]) -> Node:
+        """A file with what it is based on and what it refers to filled in."""
+        return self.filled(self.parsed(place), kind, chain)
 
     def filled(self, node: Node, kind: Kind, chain: tuple[_Place, ...], at: FieldPath = ()) -> Node:
         """A mapping with what it is based on and, in a portfolio, what its deals refer to filled in."""

@@ -67,10 +67,8 @@ class Problem(NamedTuple):
         return self.place.path
 
 
-def first_problem(
-    error: ValidationError, model: type[BaseModel], data: Any, marks: Marks, file: str
-) -> InputError:
-    """The problem whose line comes first, as one line."""
+def first_problem(error: ValidationError, model: Any, data: Any, marks: Marks, file: str) -> InputError:
+    """The problem whose line comes first, as one line; ``model`` may be a union."""
     found = [_problem(dict(one), model, data) for one in error.errors(include_url=False)]
     problems = _worth_saying(found, data)
     files = list(dict.fromkeys(mark.file for mark in marks.values()))
@@ -136,7 +134,7 @@ def _begins(text: str, head: str, after: str) -> bool:
 # --- one problem ----------------------------------------------------------------------------------
 
 
-def _problem(one: dict[str, Any], model: type[BaseModel], data: Any) -> Problem:
+def _problem(one: dict[str, Any], model: Any, data: Any) -> Problem:
     place, kind, context = located(model, one["loc"]), str(one["type"]), one.get("ctx", {})
     if kind == "missing":
         return Problem(place, "is missing", None, kind)
@@ -242,7 +240,7 @@ def _together(problem: Problem, problems: list[Problem], data: Any) -> Problem:
 # --- from the models' places to fields ------------------------------------------------------------
 
 
-def located(model: type[BaseModel], loc: tuple[str | int, ...]) -> Place:
+def located(model: Any, loc: tuple[str | int, ...]) -> Place:
     """The field that a model's place stands for.
 
     Where a value may take several forms the models add a label to the place: the kind of an instrument,

@@ -9,11 +9,11 @@ from typing import Literal
 Kind = Literal["instruments", "programmes", "portfolios"]
 
 FOLDERS: dict[Kind, str] = {
-    "instruments": "instruments",
-    "programmes": "portfolios/programmes",
     "portfolios": "portfolios",
+    "programmes": "portfolios/programmes",
+    "instruments": "instruments",
 }
-"""Where each kind of file lies in the library."""
+"""Where each kind of file lies in the library; a name that two kinds have stands for the first."""
 
 PACKAGE = Path(__file__).resolve().parents[1]
 

@@ -35,6 +35,7 @@ _LOWER: dict[str, Callable[[Any, bool], Ready]] = {
     "development": building_futures.lower,
     "loan-book": loan_futures.lower,
 }
+KINDS = tuple(_LOWER)
 
 
 def lower(programme: Any, by_class: bool) -> Ready:

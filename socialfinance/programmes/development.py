@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from socialfinance.core.terms import Name, Pounds, Quarters, Share, Sourced
 from socialfinance.programmes.people import CostReason
-from socialfinance.scenarios.distributions import Uncertain
+from socialfinance.scenarios.distributions import Uncertain, UncertainShare
 
 Purpose = Literal["service", "housing", "regeneration", "preventative", "yield"]
 """What the council takes part for, in the words of the terms on which the PWLB lends."""
@@ -92,7 +92,7 @@ class ToLet(Sourced):
     """a year, on top of the index"""
     collar: tuple[Growth, Growth] | None = None
     """least and most rise at a yearly review"""
-    void: Uncertain = 0.0
+    void: UncertainShare = 0.0
     """share of the units that stands empty once the rest is let; held within 0 and 1"""
     unpaid: Share = 0.0
     """share of rent that is never collected"""

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from socialfinance.core.terms import LARGEST_AMOUNT, AnnualRate, Name, Pounds, Quarters, Share, Sourced
 from socialfinance.kernels.schedules import schedule
 from socialfinance.programmes.people import CostReason
-from socialfinance.scenarios.distributions import DriverRef, Uncertain, resolve
+from socialfinance.scenarios.distributions import DriverRef, Uncertain, UncertainShare, resolve
 
 LARGEST_COHORT = 1e5
 """Loans of one segment made in a quarter: more would take minutes to draw one by one."""
@@ -52,17 +52,17 @@ class Segment(Sourced):
     """interest a year that borrowers pay, on ``basis``"""
     basis: Literal["annual effective", "nominal quarterly"]
     """how ``rate`` is stated: (1 + r)^(1/4) - 1, or r / 4, is paid each quarter"""
-    default_probability: Uncertain
+    default_probability: UncertainShare
     """chance that a loan defaults, a year or to its term"""
     default_basis: Literal["a year", "to term"] = "a year"
     default_timing: tuple[Share, ...] = ()
     """share of the defaults to term that falls in each quarter of a loan's life; none: the same chance in
     each quarter of those still there"""
-    loss_given_default: Uncertain
+    loss_given_default: UncertainShare
     """share of the principal outstanding at default that is never recovered"""
     recovery_lag: Quarters = 4
     """quarters from default to the recovery"""
-    prepayment: Uncertain = 0.0
+    prepayment: UncertainShare = 0.0
     """chance a year that a loan is repaid early, in full"""
     correlation: Correlation = 0.0
     """of the one-factor model: how far defaults come together because of the economy, for the whole life"""

@@ -11,7 +11,7 @@ from socialfinance.core.errors import InputError
 from socialfinance.core.terms import Name, Pounds, Quarters, Share, Sourced
 from socialfinance.programmes.funnel import Line, ancestors
 from socialfinance.scenarios.dependence import DeliveryFailure
-from socialfinance.scenarios.distributions import LARGEST_MEAN, Uncertain
+from socialfinance.scenarios.distributions import LARGEST_MEAN, Uncertain, UncertainShare
 
 CostReason = Literal["delivery cost", "set-up cost", "intermediary cost", "evaluation cost", "other cost"]
 """What a cost line can be for: the ledger's reasons that are costs."""
@@ -67,13 +67,13 @@ class OutcomeLine(Sourced):
 
     of: Name | None = None
     """the line it follows; none: everyone engaged"""
-    probability: Uncertain
+    probability: UncertainShare
     """chance of it for a person at the line before"""
     lag: Quarters = 1
     """quarters after the line before (or after starting) at which it falls"""
     verification_lag: Quarters = 0
     """quarters until it is verified and can be claimed"""
-    deadweight: Uncertain = 0.0
+    deadweight: UncertainShare = 0.0
     """share who would have achieved it anyway: paid for, but saves nothing"""
 
 
@@ -189,7 +189,7 @@ class Programme(Sourced):
     kind: Literal["people-programme"] = "people-programme"
     title: str
     referrals: Referrals
-    engagement: Uncertain = 1.0
+    engagement: UncertainShare = 1.0
     """chance that a person referred starts"""
     outcomes: dict[Name, OutcomeLine] = Field(default_factory=dict)
     effect: Effect | None = None

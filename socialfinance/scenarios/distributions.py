@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from socialfinance.core.errors import InputError
 from socialfinance.core.terms import AnnualRate, Name, Share, Sourced
@@ -423,6 +423,17 @@ Uncertain: TypeAlias = Annotated[
     ),
 ]
 """A number, a distribution, a process, or a driver by name."""
+
+
+def _within_one(x: Given) -> Given:
+    """A share or chance that is planned to be one: 80 for 80% is a slip of the pen."""
+    if not isinstance(x, DriverRef) and not 0.0 <= plan_of(x) <= 1.0:
+        raise ValueError(f"must be planned from 0 to 1, given {plan_of(x):g}: 0.8 is 80%")
+    return x
+
+
+UncertainShare: TypeAlias = Annotated[Uncertain, AfterValidator(_within_one)]
+"""The same for a share or a chance: what is planned is from 0 to 1; what is drawn is held there."""
 
 DrawnOnce: TypeAlias = Annotated[
     _Number | Annotated[Annotated[AnyDistribution, Field(discriminator="distribution")], Tag("distribution")],

@@ -245,6 +245,62 @@ def test_validate_checks_every_file(small, tmp_path, capsys):
     assert [line.split(": ")[0] for line in err.splitlines()] == [f"{bad}:4", str(tmp_path / "gone.yaml")]
 
 
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("kind: do-nothing\n", "term sheet (do-nothing), 0 numbers"),
+        ("based_on: guaranteed-debt\nrate: {margin: 0.015}\n", "term sheet (guaranteed-debt), "),
+        ("based_on: family-therapy\nengagement: 0.8\n", "programme (people-programme), "),
+        ("based_on: affordable-homes\n", "programme (development), "),
+        ("based_on: mine.yaml\n", "term sheet (grant), "),
+    ],
+)
+def test_validate_takes_a_term_sheet_or_a_programme_by_itself(tmp_path, capsys, text, what):
+    (tmp_path / "mine.yaml").write_text("based_on: grant\n", encoding="utf-8")
+    sheet = tmp_path / "sheet.yaml"
+    sheet.write_text(text, encoding="utf-8")
+    assert main(["validate", str(sheet)]) == 0
+    assert f"{sheet}: ok: {what}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "based_on: guaranteed-debt\nrate: {margn: 0.015}\n",
+            ":2: rate.margn: is not a known field (allowed: margin)",
+        ),
+        (
+            "based_on: guaranteed-debt\nlayers:\n- {guarantor: council, cover: 1.5}\n",
+            ":3: layers[0].cover: must be at most 1 (given 1.5)",
+        ),
+        ("kind: grant\n", ":1: amount: is missing"),
+        (
+            "kind: pay-as-you-safe\n",
+            ":1: kind: is not a known kind (given 'pay-as-you-safe'; allowed: social-impact-bond, ",
+        ),
+        (
+            "based_on: family-therapy\nreferrals: {quarters: -1}\n",
+            ":2: referrals.quarters: must be at least 1 (given -1)",
+        ),
+    ],
+)
+def test_a_broken_term_sheet_is_refused_in_one_line(tmp_path, capsys, text, line):
+    sheet = tmp_path / "sheet.yaml"
+    sheet.write_text(text, encoding="utf-8")
+    assert main(["validate", str(sheet)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"{sheet}{line}")
+    assert told.count("\n") == 1
+
+
+def test_run_of_a_term_sheet_says_what_it_is(tmp_path, capsys):
+    sheet = tmp_path / "sheet.yaml"
+    sheet.write_text("based_on: grant\n", encoding="utf-8")
+    assert main(["run", str(sheet)]) == 2
+    assert "sheet.yaml: is a term sheet; a deal of a portfolio names it" in capsys.readouterr().err
+
+
 # --- schema, list, version ------------------------------------------------------------------------
 
 
