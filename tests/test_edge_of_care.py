@@ -104,7 +104,7 @@ def test_more_cover_moves_risk_and_its_price(result: Result) -> None:
 def test_savings_come_later_than_outcomes(result: Result) -> None:
     """Peak need was expected at 1.3 to 1.5 times the bond's, and is 1.8: nothing is paid for a start here.
 
-    A saving begins when a child has been out of care for six months, goes on for two years, and is paid for two
+    A saving begins when a child has been out of care for six months, goes on for two years, and is paid two
     quarters after it is made.
     """
     ratio = figures(result, "savings")["peak"][0] / figures(result, "bond")["peak"][0]
