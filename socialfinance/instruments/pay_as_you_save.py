@@ -237,6 +237,7 @@ class Dates:
                 given=self.long_stop,
                 allowed=f"at least {self.last_cost}, the last quarter with a planned cost",
             )
+        _within(self.available, self.long_stop, "availability_quarters", "the long stop")
         for i, one in enumerate(_stack(deal)):
             name = f"layers[{i}]" if i < len(deal.layers) else "floor"
             _within(self.floor + one.claim_lag, last, f"{name}.claim_lag", "the last quarter of the file")
@@ -457,11 +458,12 @@ def _notes(deal: PayAsYouSave, brief: Brief, tariff: Tariff, dates: Dates, amoun
     if floor is not None:
         what = f"{floor.share:.0%} of what it paid in" if floor.amount is None else f"£{floor.amount:,.0f}"
         found.append(
-            f"{floor.by} makes good what the funder has back less than {what} in quarter {dates.floor}"
+            f"in quarter {dates.floor} {floor.by} makes good what the funder has had back less than {what}"
         )
     if deal.unpaid != "written off":
         found.append(f"the balance at the long stop, quarter {dates.long_stop}, is {deal.unpaid}")
-    if deal.unpaid != "written off" or floor is not None:
+    payers = {"commissioner", *tariff.payers, *agencies}
+    if deal.unpaid != "written off" or (floor is not None and floor.by in payers):
         found.append(
             "what a council owes whatever is saved (a floor that it gives, the balance at the long stop) is "
             "likely to be a credit arrangement, inside the borrowing limits [unverified]"

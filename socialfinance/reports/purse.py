@@ -39,9 +39,9 @@ def shared_purse(page: Page, figures: Figures) -> None:
     )  # fmt: skip
     page.say(
         "Repaid in full: the share of futures in which nothing was left of the balance at the long stop, "
-        "guarantors' payments counted. Unpaid: what was left, whoever pays it then. Reinvested: surplus that "
-        "bought more starts. Wrong pockets: cashable savings, less what they pay, of agencies that do not "
-        "pay for them."
+        "guarantors' payments counted. Unpaid: what was left, whoever pays it then. Reinvested: surplus put "
+        "into more starts; what these cost less is surplus again. Wrong pockets: cashable savings, less what "
+        "they pay, of agencies that do not pay for them."
     )
 
 

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from socialfinance.engine.cases import run_case
+from socialfinance.engine.explain import explain_path
+from socialfinance.engine.purse import purse_figures
 from socialfinance.engine.ready import PLAN, prepare
 from socialfinance.funds.portfolio import Portfolio
+from socialfinance.io.files import load
 from tests.fixtures import one_deal
-from tests.worked import tables
+from tests.worked import DOCS, tables
 
 TERMS: dict[str, Any] = {
     "kind": "pay-as-you-save",
@@ -95,3 +98,39 @@ def test_the_page_row_by_row(table: int, shares: tuple[float, float], terms: dic
         assert balance == pytest.approx(row["balance"], abs=2e-6), t
     left = {about[3] for about, amount in paid.items() if amount and about[1] not in ("charity", "outside")}
     assert left == ({"service payment"} if table else set())
+
+
+def test_the_shared_purse_of_the_page() -> None:
+    """What each saves, pays and ends up with, and what the council alone would have lost."""
+    ready = prepare(portfolio(1.0, 0.5))
+    deal = ready.deals[0]
+    outcome = run_case(ready, deal, PLAN, "", journal=True)
+    found = {
+        (party, measure): float(values[0])
+        for party, _, figures in purse_figures(deal, outcome)
+        for measure, (_, values) in figures.items()
+    }
+    assert found["anytown", "saved"] == found["anytown", "verified"] == 24_000.0
+    assert found["anytown", "net_pooled"] == pytest.approx(1_224.456692, abs=1e-6)
+    assert found["nhs", "had_back"] == pytest.approx(204.076115, abs=1e-6)
+    assert found["nhs", "net_pooled"] == pytest.approx(8_000.0 - 3_795.92, abs=0.005)
+    assert found["anytown", "net_alone"] == pytest.approx(24_000.0 - 26_571.47, abs=0.005)
+    assert found["nhs", "net_alone"] == 8_000.0
+    assert found["", "wrong_pockets_gap"] == 0.0
+    assert found["", "wrong_pockets_gap_alone"] == 8_000.0
+
+
+def test_a_call_on_the_floor_checked_by_hand() -> None:
+    """The future of the demonstration that the page takes apart."""
+    ready = prepare(load("demo-pay-as-you-save").portfolio)
+    future = explain_path(ready, ready.deals[0], 36, 7)
+    sums: dict[str, float] = {}
+    for one in future.payments:
+        sums[one.reason] = sums.get(one.reason, 0.0) + one.amount
+    drawn, repaid, call = sums["drawdown"], sums["interest"], sums["guarantee call"]
+    assert call == pytest.approx(0.5 * drawn - repaid)
+    assert {one.quarter for one in future.payments if one.reason == "guarantee call"} == {41}
+    assert not {"principal", "termination compensation", "surplus share"} & set(sums)
+    page = (DOCS / "pay-as-you-save.md").read_text(encoding="utf-8")
+    for amount in (drawn, 0.5 * drawn, repaid, call):
+        assert f"{amount:,.2f}" in page

@@ -93,7 +93,7 @@ def instruments(draw: Any, quarters: int, payers: tuple[str, ...]) -> Json:
     tested = draw(rarely(st.integers(1, 8)))
     if tested is not None and (floor is not None or found["layers"]):
         found["floor_quarter"] = tested
-    until = draw(maybe(st.integers(0, quarters)))
+    until = draw(maybe(st.integers(0, stop or quarters)))
     if until is not None:
         found["availability_quarters"] = until
     if draw(st.booleans()):
