@@ -36,6 +36,8 @@ CAUSES = ("covenant", "missed payment", "unpaid bills", "planning refused")
 """Why a deal ended early, numbered from 1; the later in the list wins where two come together."""
 WINDOW = 4
 """Rows of income and interest that the cover test looks at."""
+MOSTLY = 0.5
+"""Share of the loan that a council guarantees from which consolidation of the vehicle is queried."""
 
 
 # --- terms, as they stand in a file --------------------------------------------------------------------
@@ -370,7 +372,7 @@ def _lower_with(deal: AssetBacked, brief: Brief, amount: float, bare: bool = Fal
         draws=Drawn(stack.draws),
         guaranteed=dict(stack.most),
         commitment=amount,
-        notes=_notes(deal, development, agreed, stack),
+        notes=_notes(deal, development, agreed, stack, amount),
     )
 
 
@@ -501,9 +503,15 @@ def _maximum(deal: AssetBacked, stack: guarantees.Lowered) -> dict[str, float]:
 
 
 def _notes(
-    deal: AssetBacked, development: Development, agreed: float, stack: guarantees.Lowered
+    deal: AssetBacked, development: Development, agreed: float, stack: guarantees.Lowered, commitment: float
 ) -> tuple[str, ...]:
     found = [*of_purpose(development), *stack.notes]
+    backed = stack.most.get("commissioner", 0.0) / commitment if commitment > 0.0 else 0.0
+    if backed >= MOSTLY - 1e-9:
+        found.append(
+            f"the council stands behind {backed:.0%} of the loan: a contingent liability, and whether it "
+            "consolidates the vehicle (IFRS 10) is a question for its auditor [unverified]"
+        )
     shares = sum(one.share for one in deal.land.payments) + sum(one.land for one in deal.capital.values())
     given = agreed * (1.0 - shares)
     if given > HALF_A_PENNY:
@@ -582,6 +590,7 @@ FIGURES = (
     Figure("loss_before_guarantees", "pounds", lambda s: s.made_good - s.recovered + s.written_off),
     Figure("loss_covered", "pounds", lambda s: s.made_good - s.recovered),
     Figure("loss_uncovered", "pounds", lambda s: s.written_off),
+    Figure("lender_short", "share of paths", lambda s: where(s.written_off > HALF_A_PENNY, 1.0, 0.0)),
     Figure("property_at_end", "pounds", lambda s: s.value),
     *(Figure(f"ended_{cause}", "share of paths", _ended_by(i + 1)) for i, cause in enumerate(CAUSES)),
 )

@@ -8,7 +8,7 @@ from socialfinance.core.ledger import Leg
 from socialfinance.instruments import pwlb_loan
 from socialfinance.instruments.base import Brief, Figure, Lowered, Now
 from socialfinance.instruments.in_house import no_wish
-from socialfinance.instruments.property import DEVELOPMENT, RECIPIENTS, of_purpose
+from socialfinance.instruments.property import DEVELOPMENT, LONGEST, RECIPIENTS, of_purpose
 from socialfinance.instruments.pwlb_loan import NO_LOAN, NOTHING_OWED, Borrowing, owed_at_end
 from socialfinance.kernels.elementwise import most, part, put
 from socialfinance.markets import pwlb
@@ -16,8 +16,6 @@ from socialfinance.programmes.base import Orders
 from socialfinance.programmes.development import Development
 
 Tuple = tuple[Any, ...]
-LONGEST = 50
-"""Years of the longest loan of the PWLB."""
 
 
 class CouncilBuild(Borrowing):
@@ -144,7 +142,10 @@ def _longest_term(brief: Brief, method: str) -> int:
     spent = [
         row
         for row, done in enumerate(brief.plan)
-        if sum(cost for cost, line in zip(done.costs, lines, strict=True) if line.capital) > 0.0
+        if any(
+            cost > 0.0 and line.capital and line.basis != "vehicle"
+            for cost, line in zip(done.costs, lines, strict=True)
+        )
     ]
     left = (brief.rows - 1 - max(spent, default=0)) // 4
     return min(max(left, pwlb.SHORTEST[method]), LONGEST)

@@ -12,16 +12,18 @@ from socialfinance.core.terms import Pounds, Quarters, Sourced
 from socialfinance.instruments.base import INFINITE, Brief, Figure, Lowered, Now
 from socialfinance.instruments.contract import HALF_A_PENNY
 from socialfinance.instruments.in_house import no_wish
-from socialfinance.instruments.property import DEVELOPMENT, RECIPIENTS, Indexation, of_purpose
-from socialfinance.kernels.elementwise import most, part, put, where
+from socialfinance.instruments.property import DEVELOPMENT, LONGEST, RECIPIENTS, Indexation, of_purpose
+from socialfinance.kernels.elementwise import both, most, part, put, where
 from socialfinance.kernels.reviews import rise
+from socialfinance.markets import pwlb
 from socialfinance.programmes.base import Orders
 from socialfinance.programmes.development import Development
 
 Tuple = tuple[Any, ...]
 HEAD_LEASE = (
-    "the council owes the head rent whatever its tenants pay: a lease liability on its balance sheet, inside "
-    "its borrowing limits, measured anew at each review (IFRS 16, for councils from 1 April 2024, "
+    "the council owes the head rent whatever its tenants pay: a lease liability on its balance sheet and in "
+    "its capital financing requirement, inside its borrowing limits, measured anew at each review; minimum "
+    "revenue provision is what the liability is written down by (IFRS 16, for councils from 1 April 2024, "
     "[unverified])"
 )
 
@@ -45,7 +47,8 @@ class IncomeStrip(Sourced):
     indexation: Indexation
     """of the head rent, reviewed every so many quarters from the start of the lease"""
     option: Pounds = 1.0
-    """price at which the council takes the property in the last quarter of the lease"""
+    """price at which the council may take the property in the last quarter of the lease; it does where the
+    property is worth as much"""
 
     def lower(self, brief: Brief) -> Lowered:
         """The strip as floats and pure functions for this deal."""
@@ -97,6 +100,8 @@ class State(NamedTuple):
     """the most it was out of pocket"""
     value: Any
     """of what the council holds"""
+    kept: Any
+    """1, or 0 once the option has lapsed"""
 
 
 class Row(NamedTuple):
@@ -130,7 +135,7 @@ def step(terms: Terms, state: State, now: Now) -> tuple[State, Payments, Orders,
     """One row: the capital sum, receipts, cost, head rent, option.
 
     head rent = rent x level x capital paid so far / capital sum; level' = level x rise at a review, paid from
-    the row after.
+    the row after. An option on what is worth less lapses: the council has nothing of it from the row after.
     """
     row, done = now.plan, now.activity
     worked = most(0.0, done.progress - state.progress)
@@ -162,7 +167,9 @@ def step(terms: Terms, state: State, now: Now) -> tuple[State, Payments, Orders,
     if row.review > 0.0:
         rent_level = rent_level * rise(now.level, index_then, terms.above, terms.smallest, terms.largest)
         index_then = now.level
-    option = sales * 0.0 + terms.option * row.option
+    takes = where(done.value >= terms.option, row.option, 0.0)
+    kept = where(both(row.option > 0.0, takes <= 0.0), 0.0, state.kept)
+    option = part(takes, terms.option)
     net = state.net + drawn + sales + rents + done.grant - cost - head_rent - option
     after = State(
         drawn=paid_in,
@@ -174,7 +181,8 @@ def step(terms: Terms, state: State, now: Now) -> tuple[State, Payments, Orders,
         short=state.short + short,
         net=net,
         worst=most(state.worst, -net),
-        value=done.value * row.owned,
+        value=done.value * kept * row.owned,
+        kept=kept,
     )
     payments = Payments(
         capital=drawn,
@@ -184,9 +192,9 @@ def step(terms: Terms, state: State, now: Now) -> tuple[State, Payments, Orders,
         service=service,
         head_rent=head_rent,
         option=option,
-        property_passed=done.value * row.option,
+        property_passed=done.value * takes,
     )
-    return after, payments, Orders(1.0, 1.0, 1.0), ()
+    return after, payments, Orders(kept, kept, kept), ()
 
 
 # --- lowering ------------------------------------------------------------------------------------------
@@ -210,7 +218,7 @@ def _lower(strip: IncomeStrip, brief: Brief) -> Lowered:
             option=strip.option,
             no_recipients=tuple(0.0 for _ in RECIPIENTS),
         ),
-        opening=State(0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+        opening=State(0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0),
         lags=(),
         legs=_legs(development),
         schedule=_rows(strip, brief.rows),
@@ -221,7 +229,19 @@ def _lower(strip: IncomeStrip, brief: Brief) -> Lowered:
         maximum={"commissioner": _most_rent(strip)},
         uses=tuple(line.basis != "in house" for line in lines),
         commitment=strip.capital_sum,
-        notes=(*of_purpose(development), HEAD_LEASE),
+        notes=(*of_purpose(development), HEAD_LEASE, _cost_of_money(strip)),
+    )
+
+
+def _cost_of_money(strip: IncomeStrip) -> str:
+    """What a PWLB loan as long as the lease costs: what the investors' return is to be held against."""
+    years = min(max(round(strip.quarters / 4), pwlb.SHORTEST["annuity"]), LONGEST)
+    cost = pwlb.effective(pwlb.rate(years, "annuity"))
+    published = pwlb.table().published
+    return (
+        "the investors' return is what the money costs the council: an annuity loan of the PWLB over "
+        f"{years} years costs {cost:.2%} a year, annual effective (certainty rate, {published.day} "
+        f"{published:%B %Y})"
     )
 
 
@@ -270,6 +290,7 @@ FIGURES = (
     Figure("head_rent", "pounds", lambda s: s.rent_paid),
     Figure("quarters_short_of_head_rent", "quarters", lambda s: s.quarters_short),
     Figure("short_of_head_rent", "pounds", lambda s: s.short),
+    Figure("option_lapsed", "share of paths", lambda s: 1.0 - s.kept),
     Figure("worst_out_of_pocket", "pounds", lambda s: s.worst),
     Figure("property_at_end", "pounds", lambda s: s.value),
     Figure("council_property_at_end", "pounds", lambda s: s.value),

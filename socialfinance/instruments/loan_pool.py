@@ -46,8 +46,8 @@ class LoanPool(Sourced):
     finances: ClassVar[frozenset[str]] = frozenset({"loan-book"})
     kind: Literal["loan-pool"]
     commitment: Commitment
-    """investors' money: pounds, or a multiple of the most that the plan has of it at any time, where all that
-    is approved is lent and nobody stands behind it"""
+    """investors' money: pounds, or a multiple of all that the plan draws of it, where all that is approved is
+    lent and nobody stands behind it; what has been paid back is not drawn again"""
     grant: Grant | None = None
     revolving_quarters: Quarters = 0
     """last quarter in which repayments are lent again; from it on they go to investors"""
@@ -111,7 +111,7 @@ def _lower(pool: LoanPool, brief: Brief) -> Lowered:
     if amount is None:
         bare = pool.model_copy(update={"layers": (), "stop_lending_at": None})
         planned = plan_case(_lower_with(bare, brief, UNLIMITED), brief)
-        amount = max(state.peak for state, _ in planned) * (pool.commitment.peak_need or 0.0)
+        amount = planned[-1][0].drawn * (pool.commitment.peak_need or 0.0)
     return _lower_with(pool, brief, amount)
 
 
@@ -146,7 +146,7 @@ def _lower_with(pool: LoanPool, brief: Brief, amount: float) -> Lowered:
     opening = State(
         guarantees=stack.opening, cash=0.0, arrears=terms.no_recipients, fees=nobody, drawn=0.0,
         capital_back=0.0, owed=0.0, outstanding=0.0, lent=0.0, defaulted=0.0, recovered=0.0, lost=0.0,
-        made=0.0, defaults=0.0, stopped=0.0, peak=0.0, worst_arrears=0.0,
+        made=0.0, defaults=0.0, stopped=0.0, worst_arrears=0.0,
     )  # fmt: skip
     return Lowered(
         terms=terms,
@@ -193,6 +193,7 @@ def _rows(pool: LoanPool, brief: Brief, stack: tuple[guarantees.Row, ...]) -> tu
     return tuple(
         Row(
             guarantees=stack[row],
+            lent_again=float(row <= pool.revolving_quarters),
             returning=float(row >= pool.revolving_quarters or row == last),
             reserve=sum(running[row + 1 : row + 1 + pool.reserve_quarters]),
             not_lent=sum(running[row + 1 : row + 1 + max(pool.reserve_quarters, 1)]),

@@ -73,8 +73,6 @@ class State(NamedTuple):
     """loans in default so far"""
     stopped: Any
     """1 once losses have ended lending"""
-    peak: Any
-    """largest capital outstanding"""
     worst_arrears: Any
 
 
@@ -82,6 +80,8 @@ class Row(NamedTuple):
     """What the schedule says about this row."""
 
     guarantees: guarantees.Row
+    lent_again: float
+    """1 up to the last row in which cash may be lent, in which loans are not made out of drawings alone"""
     returning: float
     """1 from the row on whose repayments go back to investors"""
     reserve: float
@@ -240,7 +240,8 @@ def falls_due(terms: Terms, state: State, now: Now) -> Due:
     is interest received less cost and fees, never below nil; unpaid interest is owed with interest. As far as
     the row's income goes, it is not lent. wish = investors' part of (lent + cost + fees of the pool + that
     interest - cash), within what is left of the commitment, while it may be drawn and losses have not ended
-    lending; grant comes with every pound of it.
+    lending; grant comes with every pound of it. Once repayments are no longer lent, cash goes towards the
+    rest of this only, and loans are drawn for in full.
     """
     done = now.activity
     claims = put_claims(terms, state, now)
@@ -266,7 +267,8 @@ def falls_due(terms: Terms, state: State, now: Now) -> Due:
     income = most(0.0, done.interest - bill - owed_fees)
     capital = most(0.0, state.drawn - state.capital_back)
     interest = state.owed + (state.owed + capital) * terms.rate + part(income, terms.all_income)
-    need = most(0.0, done.lent + bill + owed_fees + least(income, interest) - cash)
+    from_cash = part(done.lent, now.plan.lent_again)
+    need = done.lent - from_cash + most(0.0, from_cash + bill + owed_fees + least(income, interest) - cash)
     wish = least(need / (1.0 + terms.grant), most(0.0, terms.commitment - state.drawn))
     wish = part(where(state.stopped > 0.0, 0.0, wish), now.plan.available)
     return Due(claims, cash, owed, bill, fees, owed_fees, interest, worth_paying(wish))
@@ -382,7 +384,6 @@ def step(terms: Terms, state: State, now: Now) -> tuple[State, Payments, Orders,
         made=made,
         defaults=defaults,
         stopped=stopped,
-        peak=most(state.peak, capital_out),
         worst_arrears=most(state.worst_arrears, paid.unpaid),
     )
     payments = Payments(

@@ -18,6 +18,8 @@ MOSTLY = 0.5
 """Share of the completed value let at market rent from which the purpose is queried."""
 UNBOUNDED = (-1.0, 1e6)
 """Rises where nothing was agreed."""
+LONGEST = 50
+"""Years of the longest loan of the PWLB."""
 
 Growth = Annotated[float, Field(ge=-0.5, le=1, description="fraction a year")]
 

@@ -74,8 +74,8 @@ def _tests(page: Page, figures: Figures, deals: Sequence[ReadyDeal]) -> None:
     page.table(
         "The loan and its tests (£000 unless said)",
         ("Deal", "Largest loan, P95", "Loan to value at its worst test, P95", "Covenant breached", "Cured",
-         "Locked up", "Payment missed", "Called in", "Loss before guarantees", "made good",
-         "not made good"),
+         "Locked up", "Payment missed", "Called in", "Lender short", "Loss before guarantees",
+         "made good", "not made good"),
         [
             (
                 deal.name,
@@ -83,7 +83,7 @@ def _tests(page: Page, figures: Figures, deals: Sequence[ReadyDeal]) -> None:
                 cell(figures.structure(deal.name, "peak_loan_to_value", "p95"), PERCENT, page),
                 *(chance(figures.structure(deal.name, measure, "probability"), page)
                   for measure in ("covenant_breached", "covenant_cured", "locked_up", "payment_missed",
-                                  "called_in")),
+                                  "called_in", "lender_short")),
                 *(cell(figures.structure(deal.name, measure), THOUSANDS, page, error=True)
                   for measure in ("loss_before_guarantees", "loss_covered", "loss_uncovered")),
             )
@@ -92,9 +92,10 @@ def _tests(page: Page, figures: Figures, deals: Sequence[ReadyDeal]) -> None:
     )  # fmt: skip
     page.say(
         "Shares of futures. Locked up: distributions were. Called in: the lender takes the collateral and "
-        "sells it. Loss: what is still owed of the loan and its interest after the sale, whatever interest "
-        "was earned before; expected, undiscounted. Investors lose in the tables above only where all they "
-        "received is less than they paid in."
+        "sells it. Lender short: something is still owed to it after the sale and the guarantees. Loss: what "
+        "is still owed of the loan and its interest after the sale, whatever interest was earned before; "
+        "expected, undiscounted. Investors lose in the tables above only where all they received is less "
+        "than they paid in."
     )
 
 
@@ -162,8 +163,17 @@ def _head_rent(page: Page, figures: Figures, deals: Sequence[ReadyDeal]) -> None
     page.say(
         "Short: rent from tenants less running cost is below the head rent of the quarter, and the council "
         "pays the rest. Most out of pocket: the lowest point of all cash of the scheme so far, the capital "
-        "sum and the cost of works included."
+        "sum and the cost of works included." + _lapsed(page, figures, strips)
     )
+
+
+def _lapsed(page: Page, figures: Figures, strips: Sequence[ReadyDeal]) -> str:
+    """In how many futures the property is not worth the price of the option, if in any."""
+    rows = [(deal.name, figures.structure(deal.name, "option_lapsed", "probability")) for deal in strips]
+    said = [f"{name} {chance(row, page)}" for name, row in rows if row is not None and row.value]
+    if not said:
+        return ""
+    return f" The option lapses, as the property is worth less than its price: {', '.join(said)}."
 
 
 # --- against building for itself --------------------------------------------------------------------------

@@ -1,8 +1,8 @@
-"""A development, the asset-backed deal and the income strip again, from their pages, one path at a time.
+"""A development and the asset-backed deal again, from their pages, one path at a time.
 
-Plain floats, loops and dictionaries, in the order of ``docs/structures/development.md``, ``asset-backed.md``
-and ``income-strip.md``; nothing of the package is used but its terms and its random numbers. Less than half
-a penny counts as nil wherever a page asks whether an amount is nil.
+Plain floats, loops and dictionaries, in the order of ``docs/structures/development.md`` and
+``asset-backed.md``; nothing of the package is used but its terms and its random numbers. Less than half a
+penny counts as nil wherever a page asks whether an amount is nil.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 from socialfinance.instruments.asset_backed import AssetBacked
 from socialfinance.instruments.guarantees import Layer
-from socialfinance.instruments.income_strip import IncomeStrip
 from socialfinance.instruments.property import Indexation
 from socialfinance.programmes.development import Development
 
@@ -354,7 +353,8 @@ class Vehicle:
         self.locked = self.gone = False
         self.since, self.cause = -1, ""
         self.written_off = self.made_good = self.recovered = self.worst = 0.0
-        self.breached = self.called = False
+        self.breached = self.called = self.ever_late = self.ever_locked = False
+        self.peak = self.peak_over_value = 0.0
         self.outstanding = 1.0
         """over the loan before the first instalment, by the repayment's profile"""
 
@@ -368,15 +368,43 @@ class Vehicle:
             scale = 1.0 if runs else 0.0
             delivery = 1.0 if runs and sum(self.arrears.values()) <= HALF_A_PENNY else 0.0
             kept = 0.0 if self.gone else 1.0
-        self.books.figures = {
-            "loss_uncovered": self.written_off,
-            "loss_covered": self.made_good - self.recovered,
-            "cure_payments": self.cured,
-            "unpaid_cost_at_worst": self.worst,
-            "covenant_breached": float(self.breached),
-            "called_in": float(self.called),
-        }
+        self.books.figures = self.figures(done)
         return self.books
+
+    def figures(self, done: Happened) -> dict[str, float]:
+        """What the tables of the page show; ``done``: the last row of the development."""
+        loss = self.made_good - self.recovered
+        value = 0.0 if self.gone else done.value
+        council = sum(one.surplus for one in self.deal.capital.values() if one.by == "commissioner")
+        found = {
+            "loss_before_guarantees": loss + self.written_off,
+            "loss_covered": loss,
+            "loss_uncovered": self.written_off,
+            "lender_short": float(self.written_off > HALF_A_PENNY),
+            "cure_payments": self.cured,
+            "covenant_cured": float(self.cured > HALF_A_PENNY),
+            "cash_ran_out": float(self.worst > HALF_A_PENNY),
+            "unpaid_cost_at_worst": self.worst,
+            "unpaid_at_end": sum(self.arrears.values()),
+            "payment_missed": float(self.ever_late),
+            "covenant_breached": float(self.breached),
+            "locked_up": float(self.ever_locked),
+            "called_in": float(self.called),
+            "peak_loan": self.peak,
+            "peak_loan_to_value": self.peak_over_value,
+            "property_at_end": value,
+            "council_property_at_end": value * council,
+            "ended_covenant": float(self.cause == "covenant"),
+            "ended_missed payment": float(self.cause == "missed payment"),
+            "ended_unpaid bills": float(self.cause == "unpaid bills"),
+            "ended_planning refused": float(self.cause == "planning refused"),
+        }
+        for name in self.deal.capital:
+            found[f"capital put in: {name}"] = self.put_in[name]
+            found[f"capital received: {name}"] = self.received[name]
+            short = self.put_in[name] - self.received[name] > HALF_A_PENNY
+            found[f"capital short: {name}"] = float(short)
+        return found
 
     def pay(self, t: int, payer: str, payee: str, reason: str, amount: float) -> None:
         self.books.pay(t, payer, payee, reason, amount)
@@ -396,12 +424,14 @@ class Vehicle:
         interest_due = self.interest + charged
         fees = self.bill(t, done, open_, was_gone)
         drew = self.draw(t, interest_due, open_)
+        self.peak = max(self.peak, self.balance + self.overdue + drew)
         self.settle(t, fees)
 
         self.cash += price - self.deal.sale_cost * price
         overdue_before, unpaid_before = self.overdue, self.interest
         fell, left = self.service(t, done, drew, interest_due, sells)
         late = self.overdue + self.interest > HALF_A_PENNY
+        self.ever_late |= late
         missed = max(0.0, min(fell, left - overdue_before))
         missed_interest = max(0.0, self.interest - unpaid_before)
         running = sum(
@@ -411,6 +441,7 @@ class Vehicle:
         self.income.append(done.rents - running)
         self.charged.append(charged)
         self.covenants(t, done, was_in_window)
+        self.ever_locked |= self.locked
         self.settle(t, fees)
         unpaid = sum(self.arrears.values())
         self.worst = max(self.worst, unpaid)
@@ -643,6 +674,8 @@ class Vehicle:
         short, self.locked = 0.0, False
         if value is not None:
             short = max(0.0, out - value.most * done.value)
+            if done.value > 0.0:
+                self.peak_over_value = max(self.peak_over_value, out / done.value)
             self.locked = out > (value.lock_up or value.most) * done.value + HALF_A_PENNY
         if cover is not None:
             income, charged = sum(self.income[-4:]), sum(self.charged[-4:])
@@ -766,53 +799,3 @@ def commitment_of(what: Development, deal: AssetBacked, plan: Draws) -> float:
 def asset_backed(what: Development, deal: AssetBacked, plan: Draws, draws: Draws) -> Books:
     """The deal on one path."""
     return Vehicle(what, deal, draws, commitment_of(what, deal, plan), bare=False).run()
-
-
-# --- the income strip ------------------------------------------------------------------------------------
-
-
-def income_strip(what: Development, strip: IncomeStrip, draws: Draws) -> Books:
-    """The strip on one path."""
-    books, site = Books(), Site(what, draws)
-    paid_in, level, then, progress, short, quarters_short = 0.0, 1.0, strip.starts, 0.0, 0.0, 0
-    ends = strip.starts + strip.quarters
-    for t in range(draws.rows):
-        done = site.row(t, 1.0, 1.0, 1.0)
-        capital = strip.capital_sum * (done.progress - progress)
-        if strip.paid == "at close":
-            capital = strip.capital_sum if t == 0 else 0.0
-        progress = done.progress
-        paid_in += capital
-        books.pay(t, "investor", "commissioner", "drawdown", capital)
-        books.pay(t, "outside", "commissioner", "sale receipt", done.receipts)
-        books.pay(t, "outside", "commissioner", "rent", done.rents)
-        if what.grant:
-            books.pay(t, what.grant.by, "commissioner", "grant", done.grant)
-        running = 0.0
-        for name, line in what.costs.items():
-            if line.basis == "in house":
-                continue
-            books.pay(t, "commissioner", line.paid_to, "service payment", done.costs[name])
-            books.pay(t, line.paid_to, "outside", line.reason, done.costs[name])
-            running += done.costs[name] if line.running else 0.0
-        head = 0.0
-        if strip.starts < t <= ends:
-            head = strip.rent / 4.0 * level * paid_in / strip.capital_sum
-            books.pay(t, "commissioner", "investor", "head rent", head)
-        missing = head - (done.rents - running)
-        if missing > HALF_A_PENNY:
-            quarters_short += 1
-        short += max(0.0, missing)
-        if strip.starts < t < ends and (t - strip.starts) % strip.indexation.every == 0:
-            level = reviewed(strip.indexation, draws.rent_index, level, t, then)
-            then = t
-        if t == ends:
-            books.pay(t, "commissioner", "investor", "option price", strip.option)
-            books.pay(t, "investor", "commissioner", "property in kind", done.value)
-        books.save(t, what, done)
-    books.figures = {
-        "quarters_short_of_head_rent": float(quarters_short),
-        "short_of_head_rent": short,
-        "head_rent": sum(x for (_, _, _, why), x in books.paid.items() if why == "head rent"),
-    }
-    return books

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: small developments, asset-backed deals and income strips with every kind of term.
+"""Hypothesis strategies: small developments, and what pays for them, with every kind of term.
 
 Everything is drawn as plain data, so that a failing example prints as a file that could be run.
 """
@@ -91,6 +91,7 @@ def developments(draw: Any) -> Json:
             "reason": "set-up cost",
             "one_off": draw(pounds(1_000, 40_000)),
             "first_quarter": draw(st.integers(0, 3)),
+            "basis": draw(st.sampled_from(("any", "any", "vehicle", "in house"))),
         }
     if draw(st.booleans()):
         costs["overhead"] = {
@@ -313,7 +314,19 @@ def strips(draw: Any) -> Json:
             "above": draw(percents(-1, 2)),
             "rises": draw(maybe(st.just([0.01, 0.04]))),
         },
-        "option": draw(st.sampled_from((1.0, 0.0, 1000.0))),
+        "option": draw(st.sampled_from((1.0, 0.0, 1000.0, 400_000.0))),
+    }
+
+
+@st.composite
+def council_builds(draw: Any) -> Json:
+    return {
+        "kind": "council-build",
+        "funded_from": draw(st.sampled_from(("reserves", "pwlb loans", "pwlb loans"))),
+        "method": draw(st.sampled_from(("eip", "annuity", "maturity"))),
+        "term_years": draw(maybe(st.integers(2, 9))),
+        "rate": draw(maybe(percents(0, 9))),
+        "fee": {"rate": draw(percents(0, 2)), "least": draw(st.sampled_from((0.0, 25.0)))},
     }
 
 
@@ -341,7 +354,8 @@ ROLES: Json = {
 
 def needed(deal: Json, development: Json) -> Json:
     """The roles that this deal and development name."""
-    named = {"commissioner", "provider", "intermediary", "investor"}
+    named = {"commissioner", "provider", "intermediary"}
+    named |= {"investor"} if deal["kind"] != "council-build" else set()
     named |= {"agency"} if "grant" in development else set()
     named |= {entry["by"] for entry in deal.get("capital", {}).values()}
     named |= {layer["guarantor"] for layer in deal.get("layers", ())}

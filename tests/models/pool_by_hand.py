@@ -68,7 +68,7 @@ class Books:
     lent: float = 0.0
     lost: float = 0.0
     borne: list[float] = field(default_factory=list)
-    peak: float = 0.0
+    drawn: float = 0.0
     worst_arrears: float = 0.0
     stopped: bool = False
     cash: list[float] = field(default_factory=list)
@@ -269,11 +269,14 @@ class Pool:
         book: LoanBook,
         pool: LoanPool,
         draws: Draws,
+        cost: list[float],
         running: list[float],
         commitment: float,
         layers: bool,
     ) -> None:
-        self.terms, self.draws, self.running, self.commitment = pool, draws, running, commitment
+        self.terms, self.draws, self.commitment = pool, draws, commitment
+        self.planned_cost, self.running = cost, running
+        """by row, in the plan"""
         self.book = Book(book, draws)
         self.share = pool.grant.share if pool.grant else 0.0
         self.fund = commitment / (1 - self.share)
@@ -335,7 +338,11 @@ class Pool:
         # 5
         if t <= self.lending and not was_stopped:
             set_aside = min(income, self.owed)
-            need = max(0.0, book.lent + sum(bill.values()) + owed_fees + set_aside - cash)
+            rest = sum(bill.values()) + owed_fees + set_aside
+            if t <= terms.revolving_quarters:
+                need = max(0.0, book.lent + rest - cash)
+            else:
+                need = book.lent + max(0.0, rest - cash)
             asked = min(need * (1 - self.share), max(0.0, self.commitment - self.drawn))
             if asked > HALF_A_PENNY:
                 grant = asked * self.share / (1 - self.share)
@@ -374,7 +381,6 @@ class Pool:
         self.owed -= interest
         cash -= interest
         # 9
-        self.books.peak = max(self.books.peak, self.drawn - self.returned)
         lent_again = t < terms.revolving_quarters and t < last and not stopped
         capital = 0.0 if lent_again else self._worth(min(cash - reserve, self.drawn - self.returned))
         self.pay(t, "vehicle", "investor", "capital returned", capital)
@@ -490,8 +496,6 @@ class Pool:
         ends += [row for row, cost in enumerate(self.planned_cost) if cost > HALF_A_PENNY]
         return max(ends)
 
-    planned_cost: list[float] = []  # noqa: RUF012  set for each pool below
-
     def _next(self, t: int, cash: float, lent_again: bool) -> float:
         """The share of what is approved that may be lent in the next row."""
         terms, book = self.terms, self.book
@@ -511,7 +515,7 @@ class Pool:
     def finish(self) -> Books:
         """The figures of the deal."""
         books = self.books
-        books.lent = self.lent
+        books.lent, books.drawn = self.lent, self.drawn
         books.borne = [one.owed_back for one in self.layers]
         return books
 
@@ -527,8 +531,7 @@ def by_hand(book: LoanBook, pool: LoanPool, plan: Draws, draws: Draws) -> Books:
         running.append(sum(whole - making for whole, making in lines))
 
     def worked(which: Draws, commitment: float, layers: bool) -> Books:
-        one = Pool(book, pool, which, running, commitment, layers)
-        one.planned_cost = cost
+        one = Pool(book, pool, which, cost, running, commitment, layers)
         for t in range(which.rows):
             one.row(t)
             one.books.made += sum(one.book.made.values())
@@ -539,7 +542,7 @@ def by_hand(book: LoanBook, pool: LoanPool, plan: Draws, draws: Draws) -> Books:
     amount = pool.commitment.amount
     if amount is None:
         assert pool.commitment.peak_need is not None
-        amount = worked(plan, 1e15, False).peak * pool.commitment.peak_need
+        amount = worked(plan, 1e15, False).drawn * pool.commitment.peak_need
     return worked(draws, amount, True)
 
 

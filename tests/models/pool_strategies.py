@@ -120,6 +120,8 @@ def pools(draw: Any) -> Json:
         found["rate"] = {"reference": "fixed", "value": draw(percents(0, 9)), "basis": basis}
     found["surplus"] = {"to": draw(st.sampled_from(("investor", "giver", "provider")))}
     found["layers"] = draw(st.lists(layers(), max_size=3))
+    if found["layers"] and draw(st.booleans()):  # one only: two might cover the same pound twice
+        draw(st.sampled_from(found["layers"]))["of"] = "the whole loss"
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from socialfinance.core.ledger import Ledger
 from socialfinance.engine.deal import Outcome, own_draws, run
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, drawn, futures_of, prepare, price_level
-from socialfinance.instruments.asset_backed import AssetBacked
 from socialfinance.io.files import load_data
 from socialfinance.programmes.development import Development
 from socialfinance.scenarios.sources import Certain, at
-from tests.models.asset_backed_by_hand import Books, Draws, asset_backed, income_strip
-from tests.models.asset_backed_strategies import Json, deals, portfolios, strips
+from tests.models.asset_backed_by_hand import Books, Draws, asset_backed
+from tests.models.asset_backed_strategies import Json, deals, portfolios
 
 USUAL = settings(
     deadline=None,
@@ -29,6 +29,7 @@ SEED = 19
 PATHS = np.array([0, 1, 17, 4096], dtype=np.uint64)
 CLOSE = 1e-9
 Legs = dict[tuple[Any, ...], float]
+ByHand = Callable[[Any, Any, Draws, Draws], Books]
 
 
 def column(x: Any, i: int) -> float:
@@ -78,13 +79,6 @@ def draws_of(ready: ReadyPortfolio, deal: ReadyDeal, futures: Any, common: Any, 
     )
 
 
-def worked(deal: ReadyDeal, plan: Draws, draws: Draws) -> Books:
-    what, terms = deal.deal.programme, deal.deal.instrument
-    if isinstance(terms, AssetBacked):
-        return asset_backed(what, terms, plan, draws)
-    return income_strip(what, terms, draws)  # type: ignore[arg-type]
-
-
 def by_party(deal: ReadyDeal, books: Books, years: tuple[int, ...] | None) -> Legs:
     found: Legs = defaultdict(float)
     for (row, payer, payee, reason), amount in books.paid.items():
@@ -116,21 +110,24 @@ def same(mine: Legs, theirs: Legs) -> float:
 
 
 def same_figures(books: Books, outcome: Outcome, i: int, size: float) -> None:
+    """Every figure of the structure, none left out."""
     found = {f.measure: f.read(outcome.state) for f in outcome.lowered.figures}
+    assert set(books.figures) == set(found)
     for name, value in books.figures.items():
         assert abs(column(np.asarray(found[name]), i) - value) <= CLOSE * size, name
 
 
-def hold(file: Json) -> None:
+def hold(file: Json, by_hand: ByHand) -> None:
     """The plan case by row, a block by year, and its last path alone by row."""
     ready = prepare(load_data(file).portfolio)
     deal = ready.deals[0]
+    what, terms = deal.deal.programme, deal.deal.instrument
     common = ready.common(0, None)
     futures = futures_of(deal, Certain(deal.programme.programme.drivers), common)
     plan = draws_of(ready, deal, futures, common, price_level(deal, common), 0)
     ledger = Ledger(deal.calendar.year_of_row, 1, journal=True)
     outcome = run(deal, (deal.own,), futures, price_level(deal, common), (ledger,))[0]
-    books = worked(deal, plan, plan)
+    books = by_hand(what, terms, plan, plan)
     same_figures(books, outcome, 0, same(by_party(deal, books, None), of_row(ledger)))
 
     for block, journal in ((PATHS, False), (PATHS[-1:], True)):
@@ -141,7 +138,7 @@ def hold(file: Json) -> None:
         outcome = run(deal, (deal.own,), futures, level, (ledger,))[0]
         for i in range(len(block)):
             draws = draws_of(ready, deal, futures, common, level, i)
-            books = worked(deal, plan, draws)
+            books = by_hand(what, terms, plan, draws)
             theirs = of_row(ledger) if journal else of_year(ledger, i)
             years = None if journal else deal.calendar.year_of_row
             same_figures(books, outcome, i, same(by_party(deal, books, years), theirs))
@@ -150,17 +147,11 @@ def hold(file: Json) -> None:
 @settings(USUAL, max_examples=40)
 @given(portfolios(deals()))
 def test_asset_backed_deals(file: Json) -> None:
-    hold(file)
-
-
-@settings(USUAL, max_examples=15)
-@given(portfolios(strips()))
-def test_income_strips(file: Json) -> None:
-    hold(file)
+    hold(file, asset_backed)
 
 
 @pytest.mark.slow
 @settings(USUAL, max_examples=600)
 @given(portfolios(deals()))
 def test_many_asset_backed_deals(file: Json) -> None:
-    hold(file)
+    hold(file, asset_backed)

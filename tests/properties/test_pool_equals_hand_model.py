@@ -75,7 +75,7 @@ def same(mine: Legs, theirs: Legs) -> None:
 
 
 def same_figures(books: Books, outcome: Outcome, column: int) -> None:
-    """Loans, losses and who bore them; the largest capital outstanding and arrears."""
+    """Loans, losses and who bore them; the what was drawn, and the largest arrears."""
     state, figures = outcome.state, {f.measure: f.read for f in outcome.lowered.figures}
 
     def of(x: Any) -> float:
@@ -84,7 +84,7 @@ def same_figures(books: Books, outcome: Outcome, column: int) -> None:
     size = CLOSE * max(1.0, books.lent, books.worst_arrears)
     for mine, theirs in (
         (books.made, state.made), (books.defaults, state.defaults), (books.lent, state.lent),
-        (books.lost, state.lost), (books.peak, state.peak), (books.worst_arrears, state.worst_arrears),
+        (books.lost, state.lost), (books.drawn, state.drawn), (books.worst_arrears, state.worst_arrears),
         (float(books.stopped), state.stopped),
         (books.lost / books.lent if books.lent else 0.0, figures["loss_rate"](state)),
         (books.lost - sum(books.borne), figures["borne: pool"](state)),
