@@ -470,7 +470,9 @@ def hold_covenants(
         locked = where(out > terms.locks_loan * value + HALF_A_PENNY, tested, locked)
         over = ratio(out, value, 0.0) * tested
     if row.cover_test > 0.0:
+        # what is left of four rows together after each was added and taken off again is no interest
         uncovered = most(0.0, 1.0 - ratio(income, terms.least_cover * charged, 1e9))
+        uncovered = where(charged > HALF_A_PENNY, uncovered, 0.0)
         short = most(short, least(out, out * uncovered))
         locked = where(income < terms.locks_cover * charged - HALF_A_PENNY, tested, locked)
     short = short * tested

@@ -1,8 +1,7 @@
-"""The development, the asset-backed deal and the income strip of their pages, row by row."""
+"""The development and the asset-backed deal of their pages, row by row."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ from socialfinance.engine.deal import Outcome
 from socialfinance.engine.ready import PLAN, prepare
 from socialfinance.funds.portfolio import Case
 from tests.developments import file_of, one_development
+from tests.worked import tables
 
-PAGES = Path(__file__).parents[2] / "docs" / "structures"
 Json = dict[str, Any]
 DEVELOPMENT: Json = {"sales": {"flats": {"presold": 0.0, "per_quarter": 4.0}}, "last_quarter": 6}
 DEAL: Json = {
@@ -24,21 +23,11 @@ DEAL: Json = {
     "overage": {"share": 0.5, "above": 900_000.0},
     "exit": {"quarter": 6},
 }
-STRIP: Json = {
-    "kind": "income-strip",
-    "capital_sum": 900_000.0,
-    "paid": "as works proceed",
-    "rent": 48_000.0,
-    "starts": 2,
-    "quarters": 4,
-    "indexation": {"index": "prices", "every": 2, "rises": [0.0, 0.02]},
-}
 FALLEN = Case(set={"sales.flats.market": 0.2, "sales.flats.demand": 0.0})
 REASONS: dict[str, tuple[str, ...]] = {
     "receipts": ("sale receipt",),
     "rent": ("rent",),
     "bill": ("service payment",),
-    "cost": ("service payment",),
     "interest": ("interest",),
     "principal": ("principal",),
     "sold": ("property sale",),
@@ -47,29 +36,9 @@ REASONS: dict[str, tuple[str, ...]] = {
     "capital returned": ("capital returned",),
     "surplus": ("surplus share",),
     "guarantee call": ("guarantee call",),
-    "capital sum": ("drawdown",),
-    "head rent": ("head rent",),
-    "option": ("option price",),
-    "property (memo)": ("property in kind",),
 }
 OUTSIDE = {"delivery cost"}
 """What builder and agents spend; the agents' own cost has the reason of the cost of a sale."""
-
-
-def tables(page: str) -> list[list[dict[str, float]]]:
-    """The tables of a page's worked example: a row as numbers by heading."""
-    found: list[list[dict[str, float]]] = []
-    heading: list[str] = []
-    text = (PAGES / page).read_text(encoding="utf-8").split("## A worked example")[1]
-    for line in text.splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if line.startswith("| row |"):
-            heading = cells
-            found.append([])
-        elif line.startswith("| "):
-            numbers = [float(cell.replace(",", "")) for cell in cells]
-            found[-1].append(dict(zip(heading, numbers, strict=True)))
-    return found
 
 
 def ran(file: Json, case: Case = PLAN) -> Outcome:
@@ -98,7 +67,7 @@ def test_every_payment_of_the_asset_backed_deal_is_on_the_page(place: int, case:
     paid = by_row(outcome)
     own = {"partner": "partner", "loan": "loan", "sale cost": "sale cost"}
     outstanding = 0.0
-    for row in tables("asset-backed.md")[place]:
+    for row in tables("asset-backed")[place]:
         t = int(row["row"])
         for heading, shown in row.items():
             if heading in ("row", "outstanding"):
@@ -124,7 +93,7 @@ def test_what_is_left_after_the_guarantee_is_written_off() -> None:
 
 def test_every_row_of_the_development_is_on_the_page() -> None:
     done = prepare(one_development(DEVELOPMENT, DEAL, quarters=9)).deals[0].plan
-    for row in tables("development.md")[0]:
+    for row in tables("development")[0]:
         one = done[int(row["row"])]
         works, agents, management = one.costs
         shown = (
@@ -133,18 +102,3 @@ def test_every_row_of_the_development_is_on_the_page() -> None:
         )  # fmt: skip
         names = ("progress", "works", "sold", "receipts", "agents", "let", "rent", "management", "value")
         assert [float(x) for x in shown] == pytest.approx([row[name] for name in names])
-
-
-def test_every_payment_of_the_income_strip_is_on_the_page() -> None:
-    index = {"indices": {"prices": {"annual": 0.0816}}}
-    roles = {"investor": "pension fund", "partner": None}
-    file = file_of(DEVELOPMENT, STRIP, quarters=6, roles=roles, **index)
-    paid = by_row(ran(file))
-    for row in tables("income-strip.md")[0]:
-        t = int(row["row"])
-        for heading, shown in row.items():
-            if heading == "row":
-                continue
-            name = "loan" if heading == "capital sum" else REASONS[heading][0]
-            assert paid.pop((t, name), 0.0) == pytest.approx(shown, abs=0.0051), (t, heading)
-    assert {name for (_, name), amount in paid.items() if amount} <= {"delivery cost", "spent"}

@@ -679,7 +679,7 @@ class Vehicle:
             self.locked = out > (value.lock_up or value.most) * done.value + HALF_A_PENNY
         if cover is not None:
             income, charged = sum(self.income[-4:]), sum(self.charged[-4:])
-            if charged > 0.0:
+            if charged > HALF_A_PENNY:
                 short = max(short, out * min(1.0, max(0.0, 1.0 - income / (cover.least * charged))))
             self.locked |= income < (cover.lock_up or cover.least) * charged - HALF_A_PENNY
         if short <= HALF_A_PENNY:
