@@ -429,9 +429,11 @@ def _maximum(
 def _notes(debt: GuaranteedDebt, stack: guarantees.Lowered) -> tuple[str, ...]:
     found = list(stack.notes)
     if debt.peg is not None:
+        day = f"agreed on {debt.peg.agreed.isoformat()}" if debt.peg.agreed else "no day of agreement given"
         found.append(
-            f"{debt.peg.by} guarantees that £{_floor(debt.peg):,.0f} comes back whatever the results: beyond "
-            "a year that is likely to be a credit arrangement, inside the borrowing limits [unverified]"
+            f"{debt.peg.by} guarantees that £{_floor(debt.peg):,.0f} comes back whatever the results (baseline: "
+            f"{debt.peg.baseline}; {day}): beyond a year that is likely to be a credit arrangement, inside the "
+            "borrowing limits [unverified]"
         )
     if debt.recourse.to == "commissioner":
         found.append("the commissioner is liable for the loan itself: that is borrowing by the council")

@@ -36,11 +36,8 @@ def council_by_council(page: Page, figures: Figures) -> None:
     )
     page.say(
         "Paid: all it pays under the deals less what comes back to it. P95: one future in twenty is dearer; "
-        "P99: one in a hundred."
-        + (" Cap: its part of what can be asked for outcomes. Most under the terms: the cap and, on top, "
-           "termination compensation, reimbursed cost, minimum-referral payments and floors."
-           if limits else "")
-    )  # fmt: skip
+        "P99: one in a hundred." + (_what_limits_mean(figures) if limits else "")
+    )
     _own_money(page, figures)
     page.table(
         "What it saves, and what is left (£000)",
@@ -53,6 +50,15 @@ def council_by_council(page: Page, figures: Figures) -> None:
         "cash are left out."
     )
     _by_year(page, figures, councils)
+
+
+def _what_limits_mean(figures: Figures) -> str:
+    backed = any(deal.own.lowered.guaranteed for deal in figures.deals)
+    return (
+        " Cap: its part of what can be asked for outcomes. Most under the terms: the cap and, on top, "
+        "termination compensation, reimbursed cost, minimum-referral payments and floors"
+        + (", and what it guarantees; fees for guarantees are not in it." if backed else ".")
+    )
 
 
 def _own_money(page: Page, figures: Figures) -> None:

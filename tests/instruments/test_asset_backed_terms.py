@@ -132,6 +132,22 @@ def test_rents_rise_once_a_year_within_the_collar() -> None:
     assert [rent[t] / 4 for t in (3, 4, 7, 8, 12)] == pytest.approx([2_000, 2_160, 2_160, 2_332.8, 2_519.424])
 
 
+def test_works_that_cost_more_and_flats_that_bring_less() -> None:
+    """A quarter more for the works; a tenth less rent, a flat in four empty, 5% never collected.
+
+    Three are let: 3 x 2,000 x 0.9 x 0.95 = 5,130. In quarter 3 two flats are left to sell, and four to let are
+    worth 8,000 x 0.9 x 0.75 / 0.08 = 67,500 each.
+    """
+    case = {
+        "costs.works.overrun": 1.25, "lettings.rented.market": 0.9, "lettings.rented.void": 0.25,
+    }  # fmt: skip
+    deal = merged(SHORT, {"loan": {"commitment": {"amount": 900_000.0}}})
+    outcome = ran({**SIMPLE, "lettings": {"rented": {"unpaid": 0.05}}}, deal, Case(set=case))
+    assert by_row(outcome, "service payment", payee="builder")[1] == pytest.approx(500_000.0)
+    assert by_row(outcome, "rent")[3] == pytest.approx(5_130.0)
+    assert float(outcome.activity[3].value) == pytest.approx(2 * 100_000 + 4 * 67_500)
+
+
 # --- land and capital ------------------------------------------------------------------------------------
 
 
@@ -314,7 +330,7 @@ def test_interest_cover_looks_at_four_quarters_together() -> None:
 
 
 def test_no_interest_in_four_quarters_is_no_breach_of_cover() -> None:
-    """Repaid in quarter 3, drawn again in quarter 10: quarters 7 to 10 were charged nothing, so none is short.
+    """Repaid in quarter 3, drawn again in quarter 10: nothing was charged in 7 to 10, so it is not short.
 
     What the interest of quarters 2 and 3 leaves when it is taken off again is a rounding error, and no test.
     """
@@ -366,6 +382,45 @@ def test_a_missed_payment_guarantor_pays_each_instalment_and_is_owed_back() -> N
     # sold in quarter 8 at 80% of 1.4m less 2%: the lender is paid in full, and the guarantor has it back
     assert sum(by_row(outcome, "recovery").values()) == pytest.approx(sum(called.values()))
     assert figure(outcome, "loss_before_guarantees") == pytest.approx(0.0, abs=1e-6)
+
+
+def test_fees_of_lender_and_guarantor_are_bills() -> None:
+    """700,000 of loan, half of it guaranteed: 1% of each at the start, and 1% a quarter.
+
+    Close: 3,500 to the guarantor, from the partner. Quarter 1: 196,500 of the partner's and 203,500 + 7,000 of the
+    loan. Quarter 2: 1% of half of 210,500, and 1% of the 489,500 that may still be drawn.
+    """
+    yearly = 1.01**4 - 1
+    deal = merged(TESTED, {
+        "loan": {"arrangement_fee": 0.01, "commitment_fee": yearly},
+        "layers": [{"guarantor": "commissioner", "cover": 0.5, "fee": {"upfront": 0.01, "running": yearly}}],
+    })  # fmt: skip
+    outcome = ran(WAITING, deal, Case(set=UNSOLD))
+    assert by_row(outcome, "drawdown", payer="developer") == {0: 3_500.0, 1: pytest.approx(196_500.0)}
+    assert by_row(outcome, "arrangement fee") == {1: pytest.approx(7_000.0)}
+    assert by_row(outcome, "drawdown", payer="pension fund")[1] == pytest.approx(210_500.0)
+    assert by_row(outcome, "commitment fee")[2] == pytest.approx(4_895.0)
+    fees = by_row(outcome, "guarantee fee", payer="deal vehicle", payee="anytown")
+    assert (fees[0], fees[2]) == (pytest.approx(3_500.0), pytest.approx(1_052.5))
+
+
+def test_a_guarantee_ends_at_its_cap() -> None:
+    case = Case(set={**UNSOLD, "sales.flats.market": 0.1})
+    layer = {"guarantor": "commissioner", "cover": 0.5}
+    free = ran(WAITING, merged(TESTED, {"layers": [layer]}), case)
+    capped = ran(WAITING, merged(TESTED, {"layers": [{**layer, "cap": 40_000.0}]}), case)
+    assert sum(by_row(free, "guarantee call").values()) > 40_000.0
+    assert sum(by_row(capped, "guarantee call").values()) == pytest.approx(40_000.0)
+    assert figure(capped, "loss_uncovered") == pytest.approx(
+        figure(free, "loss_before_guarantees") - 40_000.0
+    )
+
+
+def test_from_half_of_the_loan_on_the_report_asks_who_consolidates_the_vehicle() -> None:
+    for cover, asked in ((0.5, True), (0.49, False)):
+        layers = {"layers": [{"guarantor": "commissioner", "cover": cover}]}
+        said = " ".join(ran(WAITING, merged(TESTED, layers)).lowered.notes)
+        assert ("consolidates the vehicle (IFRS 10)" in said) == asked
 
 
 def test_a_void_guarantee_pays_nothing() -> None:

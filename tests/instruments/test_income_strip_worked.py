@@ -29,7 +29,6 @@ COUNCIL: Json = {
 SHARED = {
     "receipts": ("outside", "anytown", "sale receipt"),
     "rent": ("outside", "anytown", "rent"),
-    "builder": ("anytown", "builder", "service payment"),
     "agents": ("anytown", "agents", "service payment"),
 }
 OF_STRIP = SHARED | {
@@ -45,14 +44,12 @@ OF_COUNCIL = SHARED | {
 }
 
 
-def strip(change: Json | None = None, development: Json | None = None, quarters: int = 6) -> Any:
-    """The strip of the page, with changes."""
-    return worked(
-        one_development(
-            merged(DEVELOPMENT, development or {}), merged(STRIP, change or {}), quarters=quarters,
-            roles={"partner": None}, indices={"prices": {"annual": 0.0816}},
-        )
-    )  # fmt: skip
+def strip(indexation: Json | None = None, quarters: int = 6, **change: Any) -> Any:
+    """The strip of the page, with changes; the development goes on to the end of the file."""
+    terms = {**STRIP, "indexation": {**STRIP["indexation"], **(indexation or {})}, **change}
+    index = {"indices": {"prices": {"annual": 0.0816}}} if terms["indexation"]["index"] else {}
+    what = merged(DEVELOPMENT, {"last_quarter": quarters})
+    return worked(one_development(what, terms, quarters=quarters, roles={"partner": None}, **index))
 
 
 def council(**change: Any) -> Any:
@@ -66,6 +63,8 @@ def on_the_page(table: Table, paid: Paid, legs: dict[str, tuple[str, str, str]])
     left = dict(paid)
     for row in table:
         t = int(row["row"])
+        builder = left.pop((t, "anytown", "builder", "service payment"), 0.0)
+        assert builder == pytest.approx(row["works"] + row["management"]), t
         for heading, leg in legs.items():
             found = left.pop((t, *leg), 0.0)
             assert found == pytest.approx(row[heading], abs=0.0051), (t, heading)
@@ -82,7 +81,7 @@ def test_every_payment_of_the_income_strip_is_on_the_page() -> None:
     outcome, paid = strip()
     on_the_page(table, paid, OF_STRIP)
     figures = {f.measure: float(f.read(outcome.state)) for f in outcome.lowered.figures}
-    short = sum(max(0.0, row["head rent"] + row["of it management"] - row["rent"]) for row in table)
+    short = sum(max(0.0, row["head rent"] + row["management"] - row["rent"]) for row in table)
     assert figures["short_of_head_rent"] == pytest.approx(short, abs=0.02)
     assert figures["quarters_short_of_head_rent"] == 4.0
     assert figures["property_at_end"] == pytest.approx(400_000.0)
@@ -109,17 +108,23 @@ def test_the_most_the_council_owes_is_every_review_at_the_most_agreed() -> None:
     ids=["held down", "no collar", "on top", "held up", "no index", "every quarter"],
 )
 def test_the_head_rent_follows_the_index_within_its_collar(change: Json, levels: tuple[float, ...]) -> None:
-    _, paid = strip({"indexation": change})
+    _, paid = strip(change)
     rents = [amount for (*_, why), amount in sorted(paid.items()) if why == "head rent"]
     each = len(rents) // len(levels)
     assert rents == pytest.approx([12_000.0 * level for level in levels for _ in range(each)])
 
 
+def test_head_rent_is_owed_on_what_has_been_paid_of_the_capital_sum() -> None:
+    """A lease from close: half of 900,000 is there in quarter 1, all of it from quarter 2 on."""
+    _, paid = strip({"rises": [0.0, 0.0]}, starts=0)
+    rents = [amount for (*_, why), amount in sorted(paid.items()) if why == "head rent"]
+    assert rents == pytest.approx([6_000.0, 12_000.0, 12_000.0, 12_000.0])
+
+
 def test_a_lease_whose_option_is_dearer_than_the_property_ends_with_nothing() -> None:
     """The property is worth 400,000: for 400,000 the council takes it, for a penny more it does not."""
-    longer = {"last_quarter": 9}
     for price, taken in ((400_000.0, True), (400_000.01, False)):
-        outcome, paid = strip({"option": price}, longer, 9)
+        outcome, paid = strip(quarters=9, option=price)
         assert ((6, "anytown", "pension fund", "option price") in paid) == taken
         assert ((6, "pension fund", "anytown", "property in kind") in paid) == taken
         assert (sum(net(outcome, "anytown")[7:]) > 0.0) == taken
@@ -147,7 +152,9 @@ def test_every_payment_of_the_council_that_builds_is_on_the_page() -> None:
 def test_from_reserves_the_same_without_a_lender() -> None:
     outcome, _ = council(funded_from="reserves")
     table = tables("development")[1]
-    alone = [row["receipts"] + row["rent"] - row["builder"] - row["agents"] for row in table]
+    alone = [
+        row["receipts"] + row["rent"] - row["works"] - row["management"] - row["agents"] for row in table
+    ]
     assert net(outcome, "anytown") == pytest.approx(alone)
     assert "pwlb" not in outcome.ledger.net
 

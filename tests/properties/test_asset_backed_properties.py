@@ -1,16 +1,19 @@
-"""What must hold for any asset-backed deal and income strip, whatever its terms, on blocks of eight paths."""
+"""What must hold for any way to pay for a development, whatever its terms, on blocks of eight paths."""
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from socialfinance.core.ledger import nil_sum
 from socialfinance.engine.ready import prepare
 from socialfinance.io.files import load_data
-from tests.models.asset_backed_strategies import Json, deals, portfolios, strips
+from tests.models.asset_backed_strategies import Json, council_builds, deals, portfolios, strips
+from tests.properties.test_debt_properties import double
 from tests.properties.test_sib_properties import PATHS, Watched, priced
 
 USUAL = settings(
@@ -150,3 +153,103 @@ def test_an_income_strip_pays_its_rent_and_passes_the_property(file: Json) -> No
     paid_in, back = ledger.of_role("investor")
     assert np.allclose(back.sum(axis=0), paid)
     assert np.allclose(paid_in.sum(axis=0), of(ledger, {"fund"}, "drawdown"))
+
+
+@settings(USUAL, max_examples=20)
+@given(portfolios(strips()))
+def test_head_rent_rises_within_its_collar_at_reviews_and_never_between(file: Json) -> None:
+    """Once all of the capital sum is paid, a rent over that of the row before is the rise of a review."""
+    deal, ledger, _ = each(file)
+    terms = deal.deal.instrument
+    _, smallest, largest = terms.indexation.limits()
+    rent, paid = ledger.flows(reason="head rent"), np.cumsum(ledger.flows(reason="drawdown"), axis=0)
+    for row in range(terms.starts + 2, terms.starts + terms.quarters + 1):
+        settled = (rent[row - 1] > 0.0) & (paid[row] == paid[row - 2])
+        rise = rent[row][settled] / rent[row - 1][settled]
+        reviewed = (row - 1 - terms.starts) % terms.indexation.every == 0
+        low, high = (smallest, largest) if reviewed else (1.0, 1.0)
+        assert np.all((rise >= low * (1.0 - 1e-12)) & (rise <= high * (1.0 + 1e-12))), row
+
+
+@settings(USUAL, max_examples=20)
+@given(portfolios(strips()))
+def test_a_council_takes_what_is_worth_its_option_and_owns_nothing_else(file: Json) -> None:
+    deal, ledger, outcome = each(file)
+    terms = deal.deal.instrument
+    ends = terms.starts + terms.quarters
+    passed = ledger.flows(reason="property in kind")
+    taken = passed[ends] >= max(terms.option, 1e-9)
+    assert np.all(passed.sum(axis=0) == passed[ends])
+    assert np.allclose(ledger.flows(reason="option price")[ends][taken], terms.option)
+    if terms.option > 0.0:
+        after = (ledger.flows(reason="rent") + ledger.flows(payers={"council"}))[ends + 1 :]
+        assert np.all(after[:, ~taken] == 0.0)
+        assert np.array_equal(column(outcome, "option_lapsed", ledger.paths), ~taken)
+
+
+@settings(USUAL, max_examples=20)
+@given(portfolios(council_builds()))
+def test_a_council_that_builds_owes_what_it_borrowed_and_has_not_repaid(file: Json) -> None:
+    """Parties sum to nil, nothing is borrowed for running cost, and the rest of each loan is still owed."""
+    _, ledger, outcome = each(file)
+    if ledger.net:
+        assert np.abs(nil_sum(ledger.net)).max() <= 1e-9 * ledger.gross
+    borrowed, repaid = of(ledger, {"pwlb"}, "drawdown"), of(ledger, {"council"}, "principal")
+    owed = column(outcome, "loan_owed_at_end", ledger.paths)
+    assert np.all(np.abs(borrowed - repaid - owed) <= 1e-9 * ledger.gross + 1e-5)
+    built = ledger.flows(payees={"builder", "agents"}, reason="service payment")
+    assert np.all(ledger.flows(payers={"pwlb"}) <= built + 1e-9 * ledger.gross)
+
+
+def column(outcome: Any, measure: str, paths: int) -> np.ndarray:
+    """A figure of the structure by path."""
+    figure = next(f for f in outcome.lowered.figures if f.measure == measure)
+    return np.broadcast_to(np.asarray(figure.read(outcome.state)), (paths,))
+
+
+def twice(file: Json) -> Json:
+    """A copy of a file with every amount in pounds doubled, of what is built and of who pays for it."""
+    found = deepcopy(file)
+    deal = found["deals"]["deal"]
+    what, terms = deal["programme"], deal["instrument"]
+    double(what["land"], "value")
+    for one in (*what["sales"].values(), *what["lettings"].values()):
+        double(one, "price", "rent")
+    for line in what["costs"].values():
+        double(line, "works", "one_off", "per_quarter", "per_unit")
+    double(what.get("grant", {}), "amount")
+    for saving in what.get("savings", {}).values():
+        saving["unit_value"] = larger(saving["unit_value"])
+    double(terms, "capital_sum", "rent", "option")
+    double(terms.get("fee", {}), "least")
+    double(terms.get("loan", {}).get("commitment", {}), "amount")
+    land = terms.get("land", {})
+    if land.get("agreed") is not None:
+        double(land, "agreed")
+    double(land, "ground_rent")
+    for entry in terms.get("capital", {}).values():
+        double(entry, "amount")
+    double(terms.get("covenants", {}).get("cure", {}), "limit")
+    double(terms.get("overage") or {}, "above")
+    for layer in terms.get("layers", []):
+        double(layer, "cap", "cap_a_year")
+        for step in layer.get("schedule", []):
+            double(step, "amount")
+    return found
+
+
+def larger(value: Any) -> Any:
+    """A number, or the bounds or level of a distribution of pounds, doubled."""
+    if not isinstance(value, dict):
+        return 2.0 * value
+    names = ("low", "high", "start", "mean", "volatility")
+    return {key: 2.0 * x if key in names else x for key, x in value.items()}
+
+
+@settings(USUAL, max_examples=25)
+@given(portfolios(st.one_of(deals(), strips(), council_builds())))
+def test_twice_the_pounds_twice_every_flow(file: Json) -> None:
+    one, two = each(file)[1], each(twice(file))[1]
+    assert set(one.by_row) == set(two.by_row)
+    for leg, amounts in one.by_row.items():
+        assert np.allclose(two.by_row[leg], 2.0 * amounts, rtol=0, atol=1e-9 * one.gross), leg
