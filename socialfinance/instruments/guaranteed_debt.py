@@ -431,9 +431,9 @@ def _notes(debt: GuaranteedDebt, stack: guarantees.Lowered) -> tuple[str, ...]:
     if debt.peg is not None:
         day = f"agreed on {debt.peg.agreed.isoformat()}" if debt.peg.agreed else "no day of agreement given"
         found.append(
-            f"{debt.peg.by} guarantees that £{_floor(debt.peg):,.0f} comes back whatever the results (baseline: "
-            f"{debt.peg.baseline}; {day}): beyond a year that is likely to be a credit arrangement, inside the "
-            "borrowing limits [unverified]"
+            f"{debt.peg.by} guarantees that £{_floor(debt.peg):,.0f} comes back whatever the results "
+            f"(baseline: {debt.peg.baseline}; {day}): beyond a year that is likely to be a credit "
+            "arrangement, inside the borrowing limits [unverified]"
         )
     if debt.recourse.to == "commissioner":
         found.append("the commissioner is liable for the loan itself: that is borrowing by the council")

@@ -135,8 +135,8 @@ def test_rents_rise_once_a_year_within_the_collar() -> None:
 def test_works_that_cost_more_and_flats_that_bring_less() -> None:
     """A quarter more for the works; a tenth less rent, a flat in four empty, 5% never collected.
 
-    Three are let: 3 x 2,000 x 0.9 x 0.95 = 5,130. In quarter 3 two flats are left to sell, and four to let are
-    worth 8,000 x 0.9 x 0.75 / 0.08 = 67,500 each.
+    Three are let: 3 x 2,000 x 0.9 x 0.95 = 5,130. In quarter 3 two flats are left to sell, and four to let
+    are worth 8,000 x 0.9 x 0.75 / 0.08 = 67,500 each.
     """
     case = {
         "costs.works.overrun": 1.25, "lettings.rented.market": 0.9, "lettings.rented.void": 0.25,
@@ -302,6 +302,15 @@ def test_a_lock_up_holds_back_what_a_breach_would_call_in() -> None:
     assert by_row(locked, "principal")[9] == pytest.approx(7 * 2_760.0)
 
 
+def test_a_reserve_is_kept_before_anybody_is_paid() -> None:
+    """Two quarters' interest on 212,000 is 8,480; 2,760 comes in a quarter from quarter 3 on: 11,040 by 6."""
+    deal = merged(TESTED, {"loan": {"reserve_quarters": 2}})
+    what = merged(WAITING, {"sales": {"flats": {"presold": 0.4}}})
+    paid = by_row(ran(what, deal, Case(set=UNSOLD)), "land payment")
+    assert min(paid) == 6
+    assert paid[6] == pytest.approx(4 * 2_760.0 - 8_480.0)
+
+
 def test_interest_cover_looks_at_four_quarters_together() -> None:
     """Rent less management is 7,000 a quarter from quarter 3; interest 4,000 in quarter 2 and 12,080 after.
 
@@ -387,8 +396,8 @@ def test_a_missed_payment_guarantor_pays_each_instalment_and_is_owed_back() -> N
 def test_fees_of_lender_and_guarantor_are_bills() -> None:
     """700,000 of loan, half of it guaranteed: 1% of each at the start, and 1% a quarter.
 
-    Close: 3,500 to the guarantor, from the partner. Quarter 1: 196,500 of the partner's and 203,500 + 7,000 of the
-    loan. Quarter 2: 1% of half of 210,500, and 1% of the 489,500 that may still be drawn.
+    Close: 3,500 to the guarantor, from the partner. Quarter 1: 196,500 of the partner's and 203,500 + 7,000
+    of the loan. Quarter 2: 1% of half of 210,500, and 1% of the 489,500 that may still be drawn.
     """
     yearly = 1.01**4 - 1
     deal = merged(TESTED, {
@@ -402,6 +411,14 @@ def test_fees_of_lender_and_guarantor_are_bills() -> None:
     assert by_row(outcome, "commitment fee")[2] == pytest.approx(4_895.0)
     fees = by_row(outcome, "guarantee fee", payer="deal vehicle", payee="anytown")
     assert (fees[0], fees[2]) == (pytest.approx(3_500.0), pytest.approx(1_052.5))
+
+
+def test_the_sweep_takes_its_share_of_sales_and_grant() -> None:
+    """In quarter 2 sales of 400,000 and grant of 100,000 come in, and a tenth of both repays the loan."""
+    what = {**WAITING, "grant": {"by": "agency", "amount": 100_000.0, "at_start": 0.0}}
+    deal = merged(TESTED, {"loan": {"sweep": 0.1}})
+    roles = {"roles": {"agency": "homes"}, "parties": {"homes": {"kind": "housing"}}}
+    assert by_row(ran(what, deal, **roles), "principal")[2] == pytest.approx(50_000.0)
 
 
 def test_a_guarantee_ends_at_its_cap() -> None:

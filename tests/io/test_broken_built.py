@@ -113,7 +113,7 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
     ),
     "an index that is not there": (
         STRIP, "instrument: {indexation: {index: rents}}",
-        "instrument.indexation.index", "",
+        "instrument.indexation.index", "XX",
     ),
     "a rent below nothing": (
         STRIP, "instrument: {rent: -1.0}",
