@@ -28,6 +28,8 @@ class Outcome(NamedTuple):
     """what is still in the structure's delay lines after the last row"""
     futures: Futures
     """the draws that all of this came from"""
+    history: list[Any]
+    """the state after each row, where the ledger keeps a journal"""
 
 
 def own_draws(lowered: Lowered, source: Source, rows: int) -> list[Any]:
@@ -59,6 +61,7 @@ def periods(
     state, delays, orders = programme.opening, Delays(programme.lags), AS_PLANNED
     drawn = [own_draws(s.lowered, futures.source, futures.rows) for s in structures]
     own = [[s.lowered.opening, Delays(s.lowered.lags)] for s in structures]
+    history: list[list[Any]] = [[] for _ in structures]
     activity: list[Activity] = []
     for row in range(futures.rows):
         now = futures.now(row, delays.due())
@@ -66,7 +69,9 @@ def periods(
         delays.enter(entering)
         activity.append(done)
         next_orders = orders
-        for structure, slot, ledger, draws in zip(structures, own, ledgers, drawn, strict=True):
+        for structure, slot, ledger, draws, states in zip(
+            structures, own, ledgers, drawn, history, strict=True
+        ):
             lowered = structure.lowered
             given = Now(
                 lowered.schedule[row], done, slot[1].due(), INFINITE, draws[row],
@@ -78,12 +83,14 @@ def periods(
                 given = given._replace(granted=granted)
             slot[0], payments, ordered, moved = lowered.step(lowered.terms, slot[0], given)
             slot[1].enter(moved)
+            if ledger.journal is not None:
+                states.append(slot[0])
             next_orders = ordered if structure is structures[0] else next_orders
             _book(ledger, row, structure, ready.saving_legs, payments, done)
         orders = next_orders
     return [
-        Outcome(structure.lowered, ledger, slot[0], activity, slot[1].held(), futures)
-        for structure, ledger, slot in zip(structures, ledgers, own, strict=True)
+        Outcome(structure.lowered, ledger, slot[0], activity, slot[1].held(), futures, states)
+        for structure, ledger, slot, states in zip(structures, ledgers, own, history, strict=True)
     ]
 
 

@@ -52,6 +52,14 @@ class Happened(NamedTuple):
     figures: dict[str, float]
 
 
+class Balances(NamedTuple):
+    """What is owed after one quarter, pounds by name."""
+
+    quarter: int
+    date: date
+    owed: dict[str, float]
+
+
 class Input(NamedTuple):
     """An input: its plan and the value this future met (first and last, where it moves)."""
 
@@ -70,6 +78,8 @@ class Explained(NamedTuple):
     """``path 4711``, or the name of a case"""
     with_variation: bool
     payments: tuple[Payment, ...]
+    balances: tuple[Balances, ...]
+    """by quarter; empty where nothing is ever owed"""
     happened: tuple[Happened, ...]
     inputs: tuple[Input, ...]
     sums: dict[str, float]
@@ -182,6 +192,7 @@ def _explained(
         future=future,
         with_variation=with_variation,
         payments=tuple(_payments(deal, ledger.journal or [])),
+        balances=tuple(_balances(deal, outcome)),
         happened=tuple(_happened(deal, outcome, futures)),
         inputs=tuple(_inputs(source, deal)),
         sums={party: float(ledger.net[party].sum()) for party in sorted(ledger.net)},
@@ -198,6 +209,14 @@ def _payments(deal: ReadyDeal, journal: Iterable[Entry]) -> Iterable[Payment]:
             cash += amount * ((payee in vehicles) - (payer in vehicles))
         day = deal.calendar.row_date(row)
         yield Payment(row, day, financial_year(day), payer, payee, reason, amount, cash + 0.0, reason in MEMO)
+
+
+def _balances(deal: ReadyDeal, outcome: Outcome) -> Iterable[Balances]:
+    if not outcome.lowered.balances:
+        return
+    for row, state in enumerate(outcome.history):
+        owed = {one.measure: number(one.read(state)) for one in outcome.lowered.balances}
+        yield Balances(row, deal.calendar.row_date(row), owed)
 
 
 def _happened(deal: ReadyDeal, outcome: Outcome, futures: Futures) -> Iterable[Happened]:

@@ -366,6 +366,7 @@ def _lower_with(deal: AssetBacked, brief: Brief, amount: float, bare: bool = Fal
         ask=ask,
         step=step,
         figures=(*FIGURES, *_of_capital(deal), *_of_council(deal)),
+        balances=BALANCES,
         contract_value={},
         maximum=_maximum(deal, stack),
         uses=tuple(line.basis != "in house" for line in lines),
@@ -574,6 +575,15 @@ def _of_council(deal: AssetBacked) -> tuple[Figure, ...]:
 def _sum(amounts: Sequence[Any]) -> Any:
     return sum(amounts[1:], amounts[0])
 
+
+BALANCES = (
+    Figure("loan", "pounds", lambda s: s.balance),
+    Figure("overdue", "pounds", lambda s: s.overdue),
+    Figure("interest owed", "pounds", lambda s: s.interest),
+    Figure("owed to guarantors", "pounds", lambda s: guarantees.owed_back(s.guarantees)),
+    Figure("written off so far", "pounds", lambda s: s.written_off),
+)
+"""What the page of one future shows as owed after each row."""
 
 FIGURES = (
     Figure("cash_ran_out", "share of paths", lambda s: where(s.worst_arrears > HALF_A_PENNY, 1.0, 0.0)),

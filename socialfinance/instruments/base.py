@@ -85,7 +85,7 @@ class Now(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A figure read from a structure's last state: measure name, unit, and how to read it."""
+    """A figure read from a structure's state: measure name, unit, and how to read it."""
 
     measure: str
     unit: str
@@ -125,6 +125,8 @@ class Lowered(NamedTuple):
     """pounds that funders undertake to put in; None where the structure has no such thing"""
     purse: Callable[[Any], Mapping[str, Any]] | None = None
     """from the last state, by role: savings verified so far; None where nothing is paid out of savings"""
+    balances: tuple[Figure, ...] = ()
+    """what is owed after a row, pounds, read from its state: for the page of one future"""
     lag: int = 0
     """quarters from the last saving or claim to its payment, where that is more than the tariff says"""
     repayable: bool = True

@@ -157,6 +157,7 @@ def _lower_with(
         ask=ask,
         step=step,
         figures=_figures(line),
+        balances=BALANCES,
         contract_value=claims.contract_value(tariff, own.claims),
         maximum=_maximum(line, brief, tariff, terms),
         uses=tuple(bool(one) for one in used),
@@ -229,6 +230,14 @@ def _figures(line: CreditLine) -> tuple[Figure, ...]:
         own.append(Figure("stepped_in", "share of paths", lambda s: s.stepped_in))
     return (*FIGURES, *own)
 
+
+BALANCES = (
+    Figure("line", "pounds", lambda s: s.line),
+    Figure("charges owed", "pounds", lambda s: s.charges),
+    Figure("buffer used", "pounds", lambda s: s.paid_in),
+    Figure("lost by the bank", "pounds", lambda s: s.lost),
+)
+"""What the page of one future shows as owed after each row."""
 
 FIGURES = (
     Figure("cash_ran_out", "share of paths",

@@ -279,6 +279,7 @@ def _lower_with(
         ask=ask,
         step=step,
         figures=FIGURES,
+        balances=BALANCES,
         contract_value=claims.contract_value(tariff, base.terms.claims),
         maximum=_maximum(debt, brief, tariff, terms, stack, exposure),
         uses=tuple(line.basis != "in house" for line in brief.costs.values()),
@@ -444,6 +445,15 @@ def loss_covered(state: State) -> Any:
     """Principal that others made good, less what guarantors had back of it; interest is paid back first."""
     return state.made_good - most(0.0, state.recovered - state.interest_made_good)
 
+
+BALANCES = (
+    Figure("loan", "pounds", lambda s: s.balance),
+    Figure("overdue", "pounds", lambda s: s.overdue),
+    Figure("interest owed", "pounds", lambda s: s.interest),
+    Figure("owed to guarantors", "pounds", lambda s: guarantees.owed_back(s.guarantees)),
+    Figure("written off so far", "pounds", lambda s: s.written_off),
+)
+"""What the page of one future shows as owed after each row."""
 
 FIGURES = (
     Figure("cash_ran_out", "share of paths",

@@ -278,6 +278,14 @@ def limit(terms: Terms, row: Row, drawn: Any, i: int) -> Any:
     return least(least(terms.cap[i], by_rate), row.limit[i])
 
 
+def owed_back(state: State) -> Any:
+    """What guarantors have paid or accepted and not had back from the borrower, all layers."""
+    total = state.owed_back[0]
+    for i in range(1, len(state.owed_back)):
+        total = total + state.owed_back[i]
+    return total
+
+
 def owe_back(state: State, accepted: Tuple) -> State:
     """What a guarantor accepts it is owed back by the borrower, from the claim on."""
     owed_back = state.owed_back

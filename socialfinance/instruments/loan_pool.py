@@ -157,6 +157,7 @@ def _lower_with(pool: LoanPool, brief: Brief, amount: float) -> Lowered:
         ask=ask,
         step=step,
         figures=_figures(pool),
+        balances=BALANCES,
         contract_value={},
         maximum=_maximum(pool, stack, amount * grant),
         uses=tuple(True for _ in brief.costs),
@@ -237,6 +238,15 @@ def _maximum(pool: LoanPool, stack: guarantees.Lowered, grant: float) -> dict[st
 
 
 # --- figures ---------------------------------------------------------------------------------------------
+
+
+BALANCES = (
+    Figure("lent and outstanding", "pounds", lambda s: s.outstanding),
+    Figure("investors' capital", "pounds", lambda s: s.drawn - s.capital_back),
+    Figure("interest owed", "pounds", lambda s: s.owed),
+    Figure("owed to guarantors", "pounds", lambda s: guarantees.owed_back(s.guarantees)),
+)
+"""What the page of one future shows as owed after each row."""
 
 
 def _figures(pool: LoanPool) -> tuple[Figure, ...]:

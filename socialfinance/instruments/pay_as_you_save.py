@@ -329,6 +329,7 @@ def _lower_with(
         ask=ask,
         step=step,
         figures=FIGURES,
+        balances=BALANCES,
         contract_value=claims.contract_value(tariff, base.terms.claims),
         maximum=_maximum(deal, brief, tariff, terms, stack, amount),
         uses=tuple(line.basis != "in house" for line in brief.costs.values()),
@@ -471,6 +472,14 @@ def _notes(deal: PayAsYouSave, brief: Brief, tariff: Tariff, dates: Dates, amoun
     stack = guarantees.lower(deal.layers, amount, brief.rows, brief.calendar.start, "vehicle")
     return (*found, *stack.notes)
 
+
+BALANCES = (
+    Figure("owed to the funder", "pounds", lambda s: s.balance),
+    Figure("of it interest and fees", "pounds", lambda s: s.accrued),
+    Figure("owed to guarantors", "pounds", lambda s: guarantees.owed_back(s.guarantees)),
+    Figure("kept for more starts", "pounds", lambda s: s.pot + s.held),
+)
+"""What the page of one future shows as owed after each row."""
 
 FIGURES = (
     Figure("cash_ran_out", "share of paths",

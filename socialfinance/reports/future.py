@@ -33,6 +33,10 @@ def rows(found: Sequence[Explained]) -> dict[str, Any]:
         "payments": [
             {"deal": one.deal, **_plain(payment)} for one in found for payment in one.payments
         ],
+        "balances": [
+            {"deal": one.deal, "quarter": b.quarter, "date": b.date.isoformat(), "owed": name, "value": n}
+            for one in found for b in one.balances for name, n in b.owed.items()
+        ],
         "happened": [
             {"deal": one.deal, "quarter": h.quarter, "date": h.date.isoformat(), "measure": name, "value": n}
             for one in found for h in one.happened for name, n in h.figures.items()
@@ -64,6 +68,7 @@ def _deal(page: Page, one: Explained, title: Title) -> None:
     )
     if any(payment.memo for payment in one.payments):
         page.say("(memo): no cash, and in no sum: capacity freed, land or property put in or passed on.")
+    _balances(page, one)
     _happened(page, one)
     _inputs(page, one.inputs)
     _sums(page, one.sums, title)
@@ -91,6 +96,24 @@ def _payments(found: Explained, held: bool) -> Iterator[tuple[str, ...]]:
             one.reason + (" (memo)" if one.memo else ""), f"{one.amount:,.2f}",
             *((f"{_no_minus(one.vehicle_cash):,.2f}",) if held else ()),
         )  # fmt: skip
+
+
+def _balances(page: Page, one: Explained) -> None:
+    """What is owed after each quarter, from the first in which anything is to the last."""
+    owing = [b.quarter for b in one.balances if any(round(value, 2) for value in b.owed.values())]
+    if not owing:
+        return
+    names = [name for name in one.balances[0].owed if any(round(b.owed[name], 2) for b in one.balances)]
+    page.table(
+        "Balances after each quarter (£)",
+        ("Quarter", "Ends", *names),
+        [
+            (str(b.quarter), b.date.isoformat(), *(f"{_no_minus(b.owed[name]):,.2f}" for name in names))
+            for b in one.balances
+            if owing[0] <= b.quarter <= owing[-1] + 1
+        ],
+        names=2,
+    )
 
 
 def _happened(page: Page, one: Explained) -> None:

@@ -125,3 +125,26 @@ def test_variation_that_a_deal_does_not_have_is_refused(tmp_path, capsys):
 
     assert main(["explain", str(file), "--path", "1", "--with-variation"]) == 2
     assert "no variation" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", [3, 36])
+def test_balances_follow_from_the_payments(path, capsys, tmp_path):
+    """The bank's line after a quarter: what it was, and what was drawn, less what was repaid."""
+    out = tmp_path / "future.json"
+    arguments = ["explain", "demo-credit-line", "--path", str(path), "--seed", "7", "--json", str(out)]
+    assert main(arguments) == 0
+    assert "Balances after each quarter (£)" in capsys.readouterr().out
+    found = json.loads(out.read_text(encoding="utf-8"))
+    line = {one["quarter"]: one["value"] for one in found["balances"] if one["owed"] == "line"}
+    lost = {one["quarter"]: one["value"] for one in found["balances"] if one["owed"] == "lost by the bank"}
+
+    def paid(quarter, why, bank="high street bank"):
+        mine = [p for p in found["payments"] if bank in (p["payer"], p["payee"])]
+        return sum(p["amount"] for p in mine if (p["quarter"], p["reason"]) == (quarter, why))
+
+    assert max(line.values()) > 0.0
+    for quarter in sorted(line)[1:]:
+        moved = paid(quarter, "drawdown") - paid(quarter, "principal") - paid(quarter, "recovery")
+        expected = line[quarter - 1] + moved
+        if lost[quarter] == lost[quarter - 1]:
+            assert line[quarter] == pytest.approx(expected, abs=1e-6), quarter

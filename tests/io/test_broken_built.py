@@ -113,7 +113,7 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
     ),
     "an index that is not there": (
         STRIP, "instrument: {indexation: {index: rents}}",
-        "instrument.indexation.index", "XX",
+        "instrument.indexation.index", "names an index the portfolio does not have (given 'rents'",
     ),
     "a rent below nothing": (
         STRIP, "instrument: {rent: -1.0}",
