@@ -236,7 +236,7 @@ def _lower(strip: IncomeStrip, brief: Brief) -> Lowered:
 def _cost_of_money(strip: IncomeStrip) -> str:
     """What a PWLB loan as long as the lease costs: what the investors' return is to be held against."""
     years = min(max(round(strip.quarters / 4), pwlb.SHORTEST["annuity"]), LONGEST)
-    cost = pwlb.effective(pwlb.rate(years, "annuity"))
+    cost = pwlb.effective_rate(pwlb.rate(years, "annuity"))
     published = pwlb.table().published
     return (
         "the investors' return is what the money costs the council: an annuity loan of the PWLB over "

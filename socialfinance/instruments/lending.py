@@ -64,7 +64,8 @@ class LendingRate(Sourced):
         try:
             pwlb.rate(self.term_years, self.method, self.product)
         except InputError as error:
-            raise ValueError(f"{error.field}: {error.problem}; allowed: {error.allowed}") from None
+            field = {"years": "term_years"}.get(str(error.field), error.field)
+            raise ValueError(f"{field}: {error.problem}; allowed: {error.allowed}") from None
 
     def nominal(self, plus: float = 0.0) -> float:
         """Reference + margin + ``plus``, a fraction a year on the basis."""

@@ -30,9 +30,9 @@ def default_rate(horizon_years: float, as_of: date | None = None) -> DiscountRat
     """PWLB certainty maturity rate at the published term nearest the horizon, as annual effective."""
     table = pwlb.table(as_of)
     term = min(table.rates["new", "maturity"], key=lambda years: abs(years - horizon_years))
-    nominal = pwlb.rate(term, "maturity", "certainty", as_of=as_of)
+    nominal = pwlb.rate(term, "maturity", "certainty", on=as_of)
     basis = (
         f"PWLB certainty maturity {term:g} years on {table.published}: "
         f"{nominal:.2%} nominal half-yearly, annual effective"
     )
-    return DiscountRate(pwlb.effective(nominal), basis, table.source)
+    return DiscountRate(pwlb.effective_rate(nominal), basis, table.source)

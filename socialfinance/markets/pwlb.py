@@ -10,17 +10,19 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, localcontext
 from functools import cache
 from importlib.resources import files
 from numbers import Real
 from operator import index
-from typing import Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from socialfinance.core.errors import InputError
-from socialfinance.kernels import schedules
-from socialfinance.kernels.returns import effective_rate
-from socialfinance.kernels.schedules import LoanSchedule, check_method, pence_schedule, to_pence
+from socialfinance.kernels import returns, schedules
+from socialfinance.kernels.schedules import check_method, pence_schedule, to_pence
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Product = Literal["standard", "certainty", "hra", "local-infrastructure"]
 Kind = Literal["new", "premature"]
@@ -57,6 +59,7 @@ _OFFSETS: dict[str, list[tuple[date, Decimal | None]]] = {
 SHORTEST = {"maturity": 1, "eip": 2, "annuity": 2}
 """Years of the shortest loan of each method."""
 _LONGEST = 50
+A_FRACTION = "a fraction a year from 0 to 1: 0.0587 is 5.87%"
 _LARGEST = Decimal(10**12)
 """Pounds: above it a penny would be rounded away."""
 
@@ -69,22 +72,22 @@ class RateTable(NamedTuple):
     rates: Mapping[tuple[str, str], Mapping[float, Decimal]]
 
 
-def table(as_of: date | None = None) -> RateTable:
-    """The latest shipped notice published on or before ``as_of`` (the latest of all by default)."""
+def table(on: date | None = None) -> RateTable:
+    """The latest shipped notice published on or before a day (the latest of all by default)."""
     shipped = _tables()
-    usable = [entry for entry in shipped if as_of is None or entry.published <= as_of]
+    usable = [entry for entry in shipped if on is None or entry.published <= on]
     if not usable:
         first = f"{shipped[0].published} or later"
-        raise InputError("no PWLB table that old", field="as_of", given=as_of, allowed=first)
+        raise InputError("no PWLB table that old", field="on", given=on, allowed=first)
     return usable[-1]
 
 
 def rate(
-    term_years: float,
+    years: float,
     method: str = "maturity",
     product: str | None = None,
     kind: str = "new",
-    as_of: date | None = None,
+    on: date | None = None,
     *,
     interpolate: bool = False,
 ) -> float:
@@ -95,13 +98,13 @@ def rate(
     column: an EIP or annuity rate is never read off the maturity rate of the same term. Terms are the
     published half-years; ``interpolate=True`` goes straight between two of them, unrounded.
     """
-    published = table(as_of)
-    points = _points(published, _kind(kind), check_method(method), term_years, interpolate)
+    published = table(on)
+    points = _points(published, _kind(kind), check_method(method), years, interpolate)
     if kind == "premature":
         if product is not None:
             raise InputError("margins apply to new loans only", field="product", given=product)
         return float(points / 100)
-    return float((points + offset(product or "certainty", as_of or published.published)) / 100)
+    return float((points + offset(product or "certainty", on or published.published)) / 100)
 
 
 def offset(product: str, on: date) -> Decimal:
@@ -114,21 +117,82 @@ def offset(product: str, on: date) -> Decimal:
     return points[-1]
 
 
-def effective(nominal: float) -> float:
+def effective_rate(nominal: float) -> float:
     """Annual effective rate (1 + r / 2)^2 - 1 of a PWLB rate r: 0.0587 is 0.05956."""
-    return float(effective_rate(nominal, 2))
+    return float(returns.effective_rate(nominal, 2))
 
 
-def loan_schedule(
-    principal: Amount, term_years: float, method: str, rate: float, *, rounding: bool = True
-) -> LoanSchedule:
-    """Half-yearly instalments of a fixed-rate loan, in pence; the first six months after the advance.
+def schedule(
+    principal: Amount, rate: float, years: float, method: str, *, rounding: bool = True
+) -> pd.DataFrame:
+    """Half-yearly instalments of a fixed-rate loan; the first six months after the advance.
 
-    ``rate`` is a fraction, nominal a year. Terms are whole half-years: maturity 1 to 50 years, EIP and
-    annuity 2 to 50. The formulas are those of ``socialfinance.kernels.schedules``.
+    Columns: ``period`` from 1, ``interest``, ``principal``, ``payment``, ``balance`` after it, pounds. Each
+    interest and principal is rounded half-up to a penny and the last instalment clears the balance, or, with
+    ``rounding=False``, nothing is rounded. ``rate`` is a fraction, nominal a year. Terms are whole
+    half-years: maturity 1 to 50 years, EIP and annuity 2 to 50 [unverified: PWLB Circular 163, October 2021].
+    The formulas are those of ``socialfinance.kernels.schedules``, where the same is in decimals.
     """
-    half_years = _half_years(term_years, check_method(method))
-    return pence_schedule(_pounds(principal), _fraction(rate) / 2, half_years, method, rounding=rounding)
+    import pandas as pd
+
+    half_years = _half_years(years, check_method(method))
+    rows = pence_schedule(_pounds(principal), _fraction(rate) / 2, half_years, method, rounding=rounding).rows
+    columns = ("interest", "principal", "payment", "balance")
+    money = {name: [float(getattr(row, name)) for row in rows] for name in columns}
+    return pd.DataFrame({"period": [row.period for row in rows], **money})
+
+
+class PrematureRepayment(NamedTuple):
+    """What a lender is paid beside what is outstanding when a fixed-rate loan is repaid early, pounds."""
+
+    amount: Decimal
+    """premium where positive, discount where negative"""
+    accrued_interest: Decimal
+    """since the last interest payment"""
+    factor: Decimal
+    """amount over what is outstanding, unrounded"""
+    total: Decimal
+    """outstanding, amount and accrued interest together"""
+
+
+def premature_repayment(
+    method: str, outstanding: Amount, loan_rate: float, repayment_rate: float, remaining_half_years: int,
+    days: int = 0,
+) -> PrematureRepayment:  # fmt: skip
+    """Premium or discount on early repayment, by the lender's formula.
+
+    With l and d half the loan's and the repayment rate, N half-years left, D days since interest was last
+    paid, a(i, N) = (1 - (1 + i)^-N) / i, A = 1 + d D / 182.5 and B = 1 + l D / 182.5, per pound outstanding:
+    maturity A (l a(d, N) + (1 + d)^-N) - B; EIP A ((a(d, N) / N) (1 - l / d) + l / d) - B; annuity
+    A a(d, N) / a(l, N) - B. Accrued interest is l D / 182.5. The repayment rate is that published for
+    premature repayment, for the same method and the years left: ``rate(..., kind="premature")``. Source:
+    PWLB, Formula for calculating the premium or discount on premature repayment of half-yearly fixed-rate
+    loans (Debt Management Office).
+    """
+    check_method(method)
+    n = _whole(remaining_half_years, "remaining_half_years", 1, 2 * _LONGEST)
+    passed = Decimal(_whole(days, "days", 0, 183)) / Decimal("182.5")
+    owed = _between(outstanding, Decimal(0), _LARGEST, "outstanding", f"0 to {_LARGEST:,f} pounds")
+    with localcontext(prec=50):
+        loan = _between(loan_rate, Decimal(0), Decimal(1), "loan_rate", A_FRACTION) / 2
+        now = _between(repayment_rate, Decimal(0), Decimal(1), "repayment_rate", A_FRACTION) / 2
+        if method == "maturity":
+            worth = loan * _annuity(now, n) + (1 + now) ** -n
+        elif method == "eip":
+            # interest l on the balance and 1 / N of principal each half-year; its limit where d is nil
+            later = (1 - _annuity(now, n) / n) / now if now else Decimal(n + 1) / 2
+            worth = _annuity(now, n) / n + loan * later
+        else:
+            worth = _annuity(now, n) / _annuity(loan, n)
+        factor = (1 + now * passed) * worth - (1 + loan * passed)
+        amount = to_pence(owed * factor) + Decimal(0)
+        interest = to_pence(owed * loan * passed)
+    return PrematureRepayment(amount, interest, factor, owed + amount + interest)
+
+
+def _annuity(rate: Decimal, n: int) -> Decimal:
+    """Worth of 1 a half-year, n times: (1 - (1 + i)^-n) / i, or n at no interest."""
+    return (1 - (1 + rate) ** -n) / rate if rate else Decimal(n)
 
 
 def fees(principal: Amount, kind: str = "fixed") -> Decimal:
@@ -142,21 +206,12 @@ def fees(principal: Amount, kind: str = "fixed") -> Decimal:
     return max(to_pence(_pounds(principal) / 1000 * per_thousand[kind]), Decimal("25.00"))
 
 
-def broken_first_period_interest(principal: Amount, rate: float, days: int) -> Decimal:
-    """Simple interest P r days / 365 for a first period that is not a half-year, to the penny.
+def interest(principal: Amount, rate: float, days: int) -> Decimal:
+    """Simple interest P r days / 365, to the penny: a broken first period, or one of a variable-rate loan.
 
-    [unverified]: inferred from D / 182.5 in the DMO's premature repayment formula.
+    [unverified]: inferred from D / 182.5 in the lender's premature repayment formula.
     """
-    return _simple_interest(principal, rate, days)
-
-
-def variable_interest(principal: Amount, rate: float, days: int) -> Decimal:
-    """Simple interest P r days / 365 of one variable-rate period, to the penny [unverified]."""
-    return _simple_interest(principal, rate, days)
-
-
-def _simple_interest(principal: Amount, rate: float, days: int) -> Decimal:
-    return to_pence(_pounds(principal) * _fraction(rate) * _days(days) / 365)
+    return to_pence(_pounds(principal) * _fraction(rate) * _whole(days, "days", 0, 366) / 365)
 
 
 def _pounds(given: Any) -> Decimal:
@@ -164,7 +219,7 @@ def _pounds(given: Any) -> Decimal:
 
 
 def _fraction(given: Any) -> Decimal:
-    return _between(given, Decimal(0), Decimal(1), "rate", "a fraction a year from 0 to 1: 0.0587 is 5.87%")
+    return _between(given, Decimal(0), Decimal(1), "rate", A_FRACTION)
 
 
 def _between(given: Any, least: Decimal, most: Decimal, field: str, allowed: str) -> Decimal:
@@ -178,14 +233,14 @@ def _between(given: Any, least: Decimal, most: Decimal, field: str, allowed: str
     return number
 
 
-def _days(given: Any) -> int:
+def _whole(given: Any, field: str, least: int, most: int) -> int:
     try:
-        days = index(given)
+        number = index(given)
     except TypeError:
-        days = -1
-    if not 0 <= days <= 366:
-        raise InputError("is no number of days in a period", field="days", given=given, allowed="0 to 366")
-    return days
+        number = least - 1
+    if not least <= number <= most:
+        raise InputError("is no such whole number", field=field, given=given, allowed=f"{least} to {most}")
+    return number
 
 
 @cache
@@ -207,18 +262,18 @@ def _read(name: str, text: str) -> RateTable:
     return RateTable(published, source, rates)
 
 
-def _points(published: RateTable, kind: str, method: str, term_years: float, interpolate: bool) -> Decimal:
+def _points(published: RateTable, kind: str, method: str, years: float, interpolate: bool) -> Decimal:
     column = published.rates[kind, method]
     shortest, longest = min(column), max(column)
-    if term_years in column:
-        return column[term_years]
+    if years in column:
+        return column[years]
     band = f"{shortest:g} to {longest:g} years by half-years"
-    if not (interpolate and isinstance(term_years, Real) and shortest < term_years < longest):
+    if not (interpolate and isinstance(years, Real) and shortest < years < longest):
         problem = f"no {kind} {method} rate is published for this term"
-        raise InputError(problem, field="term_years", given=term_years, allowed=band)
-    below = max(term for term in column if term < term_years)
-    above = min(term for term in column if term > term_years)
-    share = Decimal((term_years - below) / (above - below))
+        raise InputError(problem, field="years", given=years, allowed=band)
+    below = max(term for term in column if term < years)
+    above = min(term for term in column if term > years)
+    share = Decimal((years - below) / (above - below))
     return column[below] + share * (column[above] - column[below])
 
 
@@ -228,11 +283,9 @@ def _kind(kind: str) -> str:
     return kind
 
 
-def _half_years(term_years: float, method: schedules.Method) -> int:
-    known = isinstance(term_years, Real) and SHORTEST[method] <= term_years <= _LONGEST
-    if not known or 2 * term_years != round(2 * term_years):
+def _half_years(years: float, method: schedules.Method) -> int:
+    known = isinstance(years, Real) and SHORTEST[method] <= years <= _LONGEST
+    if not known or 2 * years != round(2 * years):
         allowed = f"{SHORTEST[method]} to {_LONGEST} years by half-years"
-        raise InputError(
-            f"not a term of a {method} loan", field="term_years", given=term_years, allowed=allowed
-        )
-    return round(2 * term_years)
+        raise InputError(f"not a term of a {method} loan", field="years", given=years, allowed=allowed)
+    return round(2 * years)

@@ -30,23 +30,23 @@ DAY = date(2026, 9, 21)
 )
 def test_published_rates(term, method, product, kind, expected):
     assert pwlb.rate(term, method, product, kind) == expected
-    assert pwlb.rate(term, method, product, kind, as_of=DAY) == expected
+    assert pwlb.rate(term, method, product, kind, on=DAY) == expected
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"term_years": 1, "method": "eip"}, "no new eip rate"),
-        ({"term_years": 1.5, "method": "annuity"}, "2 to 50 years"),
-        ({"term_years": 0.5}, "1 to 50 years"),
-        ({"term_years": 50.5, "interpolate": True}, "given 50.5"),
-        ({"term_years": 10.25}, "by half-years"),
-        ({"term_years": 10, "method": "bullet"}, "maturity, eip, annuity"),
-        ({"term_years": 10, "product": "parish"}, "unknown PWLB product"),
-        ({"term_years": 10, "kind": "old"}, "new, premature"),
-        ({"term_years": 10, "kind": "premature", "product": "certainty"}, "new loans only"),
-        ({"term_years": 10, "as_of": date(2026, 9, 20)}, "2026-09-21 or later"),
-        ({"term_years": 10, "product": "hra", "as_of": date(2027, 4, 1)}, "not known to be offered"),
+        ({"years": 1, "method": "eip"}, "no new eip rate"),
+        ({"years": 1.5, "method": "annuity"}, "2 to 50 years"),
+        ({"years": 0.5}, "1 to 50 years"),
+        ({"years": 50.5, "interpolate": True}, "given 50.5"),
+        ({"years": 10.25}, "by half-years"),
+        ({"years": 10, "method": "bullet"}, "maturity, eip, annuity"),
+        ({"years": 10, "product": "parish"}, "unknown PWLB product"),
+        ({"years": 10, "kind": "old"}, "new, premature"),
+        ({"years": 10, "kind": "premature", "product": "certainty"}, "new loans only"),
+        ({"years": 10, "on": date(2026, 9, 20)}, "2026-09-21 or later"),
+        ({"years": 10, "product": "hra", "on": date(2027, 4, 1)}, "not known to be offered"),
     ],
 )
 def test_refusals(given, words):
@@ -95,28 +95,28 @@ def test_the_table_names_its_source():
 )
 def test_no_loan_beyond_the_lenders_terms(term, method):
     with pytest.raises(InputError, match="by half-years"):
-        pwlb.loan_schedule(1_000_000, term, method, 0.05)
+        pwlb.schedule(1_000_000, 0.05, term, method)
 
 
 @pytest.mark.parametrize(
     ("call", "field", "allowed"),
     [
-        (lambda bad: pwlb.loan_schedule(bad, 10, "eip", 0.05), "principal", "0 to 1,000,000,000,000 pounds"),
+        (lambda bad: pwlb.schedule(bad, 0.05, 10, "eip"), "principal", "0 to 1,000,000,000,000 pounds"),
         (lambda bad: pwlb.fees(bad), "principal", "pounds"),
-        (lambda bad: pwlb.broken_first_period_interest(bad, 0.05, 73), "principal", "pounds"),
-        (lambda bad: pwlb.variable_interest(bad, 0.05, 73), "principal", "pounds"),
-        (lambda bad: pwlb.loan_schedule(100, 10, "eip", bad), "rate", "from 0 to 1"),
-        (lambda bad: pwlb.broken_first_period_interest(100, bad, 73), "rate", "from 0 to 1"),
-        (lambda bad: pwlb.variable_interest(100, bad, 73), "rate", "from 0 to 1"),
-        (lambda bad: pwlb.loan_schedule(100, bad, "eip", 0.05), "term_years", "2 to 50 years"),
-        (lambda bad: pwlb.rate(bad, interpolate=True), "term_years", "1 to 50 years"),
-        (lambda bad: pwlb.variable_interest(100, 0.05, bad), "days", "0 to 366"),
+        (lambda bad: pwlb.interest(bad, 0.05, 73), "principal", "pounds"),
+        (lambda bad: pwlb.premature_repayment("eip", bad, 0.05, 0.04, 10), "outstanding", "pounds"),
+        (lambda bad: pwlb.schedule(100, bad, 10, "eip"), "rate", "from 0 to 1"),
+        (lambda bad: pwlb.interest(100, bad, 73), "rate", "from 0 to 1"),
+        (lambda bad: pwlb.premature_repayment("eip", 100, 0.05, bad, 10), "repayment_rate", "from 0 to 1"),
+        (lambda bad: pwlb.schedule(100, 0.05, bad, "eip"), "years", "2 to 50 years"),
+        (lambda bad: pwlb.rate(bad, interpolate=True), "years", "1 to 50 years"),
+        (lambda bad: pwlb.interest(100, 0.05, bad), "days", "0 to 366"),
     ],
     ids=range(10),
 )
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1.0, 1e13, "abc", "", True])
 def test_what_is_no_number_is_refused(call, field, allowed, bad):
-    if bad is True and field in ("term_years", "days"):
+    if bad is True and field in ("years", "days"):
         return  # true counts as one
     with pytest.raises(InputError) as caught:
         call(bad)
@@ -126,7 +126,7 @@ def test_what_is_no_number_is_refused(call, field, allowed, bad):
 
 def test_a_rate_in_per_cent_is_refused():
     with pytest.raises(InputError, match=r"given 5\.87.*0\.0587 is 5\.87%"):
-        pwlb.loan_schedule(1_000_000, 10, "eip", 5.87)
+        pwlb.schedule(1_000_000, 5.87, 10, "eip")
 
 
 @pytest.mark.parametrize("method", ["maturity", "eip", "annuity"])

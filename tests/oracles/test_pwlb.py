@@ -23,21 +23,20 @@ def as_fraction(percent):
 def loan(vector, **options):
     given = vector["inputs"]
     rate = as_fraction(given["annual_rate_pct"])
-    return pwlb.loan_schedule(given["principal"], given["half_years"] / 2, given["method"], rate, **options)
+    return pwlb.schedule(given["principal"], rate, given["half_years"] / 2, given["method"], **options)
 
 
 @pytest.mark.parametrize("vector", LOANS, ids=lambda v: v["inputs"]["method"])
 def test_schedule_to_the_penny(vector):
     expected, found = vector["expected"], loan(vector)
-    rows = [[row.period, *(str(item) for item in row[1:])] for row in found.rows]
-    assert [
-        [k, *(str(Decimal(i).quantize(Decimal("0.01"))) for i in items)] for k, *items in rows
-    ] == expected["rows_k_principal_interest_payment_balance"]
-    assert found.rows[0].payment == Decimal(expected["first_payment"])
-    assert found.rows[-1].payment == Decimal(expected["last_payment"])
-    assert found.rows[-1].balance == Decimal(expected["final_balance"])
-    assert found.total_interest == Decimal(expected["total_interest"])
-    assert found.total_paid == Decimal(expected["total_paid"])
+    columns = ["period", "principal", "interest", "payment", "balance"]
+    rows = [[int(k), *(f"{x:.2f}" for x in money)] for k, *money in found[columns].itertuples(index=False)]
+    assert rows == expected["rows_k_principal_interest_payment_balance"]
+    assert f"{found.payment.iloc[0]:.2f}" == expected["first_payment"]
+    assert f"{found.payment.iloc[-1]:.2f}" == expected["last_payment"]
+    assert f"{found.balance.iloc[-1]:.2f}" == expected["final_balance"]
+    assert f"{found.interest.sum():.2f}" == expected["total_interest"]
+    assert f"{found.payment.sum():.2f}" == expected["total_paid"]
 
 
 @pytest.mark.parametrize("vector", LOANS, ids=lambda v: v["inputs"]["method"])
@@ -47,16 +46,15 @@ def test_unrounded_schedules_agree(vector):
     floats = schedule(
         float(given["principal"]), as_fraction(given["annual_rate_pct"]) / 2, 20, given["method"]
     )
-    assert float(exact.total_interest) == pytest.approx(expected, rel=1e-12)
+    assert exact.interest.sum() == pytest.approx(expected, rel=1e-12)
     assert floats.interest.sum() == pytest.approx(expected, rel=1e-12)
-    np.testing.assert_allclose(floats.principal, [float(r.principal) for r in exact.rows], rtol=1e-12)
-    np.testing.assert_allclose(floats.interest, [float(r.interest) for r in exact.rows], rtol=1e-12)
+    np.testing.assert_allclose(floats.principal, exact.principal, rtol=1e-12)
+    np.testing.assert_allclose(floats.interest, exact.interest, rtol=1e-12)
 
 
 def test_level_payment():
-    row = loan(LOANS[2], rounding=False).rows[0]
     expected = float(LOANS[2]["expected"]["level_payment_unrounded"])
-    assert float(row.payment) == pytest.approx(expected, rel=1e-15)
+    assert loan(LOANS[2], rounding=False).payment.iloc[0] == pytest.approx(expected, rel=1e-15)
 
 
 def test_eip_balances_of_real_loans():
@@ -78,22 +76,49 @@ def test_fees(kind):
 
 def test_effective_rate():
     vector = VECTORS["pwlb.effective_rate"]
-    found = [pwlb.effective(as_fraction(percent)) for percent in vector["inputs"]["nominal_pct"]]
+    found = [pwlb.effective_rate(as_fraction(percent)) for percent in vector["inputs"]["nominal_pct"]]
     expected = [float(rate) for rate in vector["expected"]["effective_annual"]]
     assert found == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("name", "interest"),
-    [
-        ("pwlb.broken_first_period", pwlb.broken_first_period_interest),
-        ("pwlb.variable", pwlb.variable_interest),
-    ],
-)
-def test_interest_by_days(name, interest):
+@pytest.mark.parametrize("name", ["pwlb.broken_first_period", "pwlb.variable"])
+def test_interest_by_days(name):
     given = VECTORS[name]["inputs"]
-    found = interest(given["principal"], as_fraction(given["rate_pct"]), given["days"])
+    found = pwlb.interest(given["principal"], as_fraction(given["rate_pct"]), given["days"])
     assert str(found) == VECTORS[name]["expected"]["interest"]
+
+
+@pytest.mark.parametrize("name", ["pwlb.prem.dmo1989", "pwlb.prem.eip_0d_3.30", "pwlb.prem.par"])
+def test_premature_repayment(name):
+    """The lender's own published example among them, to the penny."""
+    given, expected = VECTORS[name]["inputs"], VECTORS[name]["expected"]
+    found = pwlb.premature_repayment(
+        given["method"], given["outstanding"], as_fraction(given["loan_rate_pct"]),
+        as_fraction(given["discount_rate_pct"]), given["remaining_half_years"],
+        given["days_since_last_interest"],
+    )  # fmt: skip
+    assert str(found.amount) == expected["amount"]
+    assert str(found.accrued_interest) == expected["accrued_interest"]
+    assert float(found.factor) == pytest.approx(float(expected["factor"]), abs=1e-14)
+    assert found.total == Decimal(given["outstanding"]) + found.amount + found.accrued_interest
+
+
+@pytest.mark.parametrize("method", ["maturity", "eip", "annuity"])
+@pytest.mark.parametrize("rate", [0.0, 0.0001, 0.03, 0.12])
+def test_early_repayment_is_worth_what_is_left_of_the_loan(method, rate):
+    """On an interest date: the instalments still to come, at the repayment rate, less what is outstanding."""
+    left, loan_rate = 13, 0.0475
+    rows = schedule(1_000_000.0, loan_rate / 2, left, method)
+    worth = np.sum((rows.principal + rows.interest) * (1 + rate / 2) ** -np.arange(1.0, left + 1))
+    found = pwlb.premature_repayment(method, 1_000_000, loan_rate, rate, left)
+    assert float(found.amount) == pytest.approx(worth - 1_000_000, abs=0.006)
+
+
+@pytest.mark.parametrize("method", ["maturity", "eip", "annuity"])
+@pytest.mark.parametrize("days", [0, 1, 91, 182])
+def test_early_repayment_at_the_loans_own_rate_costs_nothing(method, days):
+    found = pwlb.premature_repayment(method, 7_654_321, 0.0587, 0.0587, 31, days)
+    assert str(found.amount) == "0.00"
 
 
 def test_margins_on_one_day():
