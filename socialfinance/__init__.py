@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
     from socialfinance.core.errors import InputError as InputError
     from socialfinance.core.errors import RunError as RunError
+    from socialfinance.council import gmca as gmca
+    from socialfinance.council import greenbook as greenbook
+    from socialfinance.council import ias37 as ias37
+    from socialfinance.council import ifrs9 as ifrs9
+    from socialfinance.council import mrp as mrp
+    from socialfinance.council import prudential as prudential
+    from socialfinance.council import sroi as sroi
     from socialfinance.funds.portfolio import Portfolio as Portfolio
     from socialfinance.io.files import Loaded as Loaded
     from socialfinance.io.schema import schema as schema
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "load", "simulate", "schema", "irr", "npv", "xirr", "pwlb", "credit",
+    "mrp", "prudential", "ifrs9", "ias37", "greenbook", "gmca", "sroi",
     "Portfolio", "Loaded", "Result", "InputError", "RunError", "__version__",
 ]  # fmt: skip
 
@@ -49,7 +57,14 @@ _WHERE = {
     "Result": "socialfinance.results.result",
 }
 """The module that each public name is taken from when it is first used."""
-_MODULES = {"pwlb": "socialfinance.markets.pwlb", "credit": "socialfinance.kernels.credit"}
+_MODULES = {
+    "pwlb": "socialfinance.markets.pwlb",
+    "credit": "socialfinance.kernels.credit",
+    **{
+        name: f"socialfinance.council.{name}"
+        for name in ("mrp", "prudential", "ifrs9", "ias37", "greenbook", "gmca", "sroi")
+    },
+}
 """Names that are modules themselves."""
 
 

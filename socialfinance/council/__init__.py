@@ -1,0 +1,1 @@
+"""What councils reckon by rule: revenue and capital, guarantees in the accounts, appraisal."""
