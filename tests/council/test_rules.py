@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from socialfinance import gmca, greenbook, ias37, ifrs9, mrp, prudential, sroi
 from socialfinance.core.errors import InputError
 
+USUAL = settings(deadline=None, derandomize=True, database=None)
 POUNDS = st.decimals(1, 10**9, places=2).map(float)
 LIFE = st.integers(1, 50)
 RATE = st.floats(0.0, 0.2)
 
 
+@USUAL
 @given(POUNDS, LIFE, RATE)
 def test_all_of_it_is_charged_and_no_year_is_below_nil(amount: float, life: int, rate: float) -> None:
     """To the penny, by every method; an annuity never falls by more than a penny's rounding."""
@@ -28,6 +30,7 @@ def test_all_of_it_is_charged_and_no_year_is_below_nil(amount: float, life: int,
         assert np.all(np.diff(found) >= -0.0201)
 
 
+@USUAL
 @given(POUNDS, LIFE, RATE)
 def test_a_year_is_within_a_penny_of_the_formula(amount: float, life: int, rate: float) -> None:
     """P (1 + r)^(k - 1) r / ((1 + r)^life - 1)."""
@@ -37,6 +40,7 @@ def test_a_year_is_within_a_penny_of_the_formula(amount: float, life: int, rate:
     assert mrp.annuity(amount, life, rate) == pytest.approx(exact, abs=0.011, rel=1e-9)
 
 
+@USUAL
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40), st.floats(-5, 5))
 def test_present_value_is_linear(flows: list[float], scale: float) -> None:
     nothing = [0.0] * len(flows)
@@ -45,6 +49,7 @@ def test_present_value_is_linear(flows: list[float], scale: float) -> None:
     assert greenbook.npsv(nothing, flows) == pytest.approx(-once, abs=1e-6)
 
 
+@USUAL
 @given(
     st.floats(0, 1e5), st.lists(st.floats(0, 1e6), min_size=1, max_size=30), st.floats(0, 0.9),
     st.floats(0, 1), st.floats(0, 0.2),
