@@ -124,7 +124,16 @@ class Peg(Sourced):
     baseline: str
     """what savings are measured against, as the contract says it"""
     agreed: date | None = None
-    """day on which it was agreed"""
+    """day on which it was agreed: at the latest, the day of close"""
+
+    @model_validator(mode="after")
+    def _pounds_or_a_proposal(self) -> Self:
+        if not self.baseline.strip():
+            raise ValueError("baseline: is empty; say what savings are measured against")
+        for field in ("quantile", "of", "share", "pilot_paths"):
+            if self.floor is not None and field in self.model_fields_set:
+                raise ValueError(f"{field}: is for a floor that the model proposes; leave it or floor out")
+        return self
 
 
 class Recourse(Sourced):
@@ -135,6 +144,12 @@ class Recourse(Sourced):
     limit: Pounds | None = None
     """most the provider or commissioner makes good; none: all of it"""
 
+    @model_validator(mode="after")
+    def _limits_somebody(self) -> Self:
+        if self.to == "outcome payments" and self.limit is not None:
+            raise ValueError("limit: with recourse to outcome payments nobody is liable; leave it out")
+        return self
+
 
 class GuaranteedDebt(Sourced):
     """Terms of a loan to a deal's vehicle, with guarantors behind it."""
@@ -143,7 +158,7 @@ class GuaranteedDebt(Sourced):
     kind: Literal["guaranteed-debt"]
     commitment: Commitment
     """pounds, or a multiple of all that the plan draws"""
-    draws: tuple[Pounds, ...] | None = None
+    draws: Annotated[tuple[Pounds, ...], Field(min_length=1)] | None = None
     """pounds by quarter from close; none: as needed"""
     availability_quarters: Quarters = 12
     """last quarter in which it may be drawn"""
@@ -180,6 +195,11 @@ class GuaranteedDebt(Sourced):
     def _whole(self) -> Self:
         if self.availability_quarters > self.repayment.last_quarter:
             raise ValueError("availability_quarters: the loan cannot be drawn after its last instalment")
+        if any((self.draws or ())[self.availability_quarters + 1 :]):
+            raise ValueError(
+                f"draws: nothing can be drawn after quarter {self.availability_quarters}, the last of "
+                "availability_quarters"
+            )
         least, rate = min((0.0, *(one.margin for one in self.performance.ratchet))), self.rate.nominal()
         if rate + least < 0.0:
             raise ValueError(f"performance.ratchet: a margin of {least:g} takes a rate of {rate:g} below nil")
@@ -197,6 +217,7 @@ class GuaranteedDebt(Sourced):
                 given=self.repayment.last_quarter, allowed=f"at most {brief.rows - 1}",
             )  # fmt: skip
         _check_claim_lags(self, brief.rows - 1)
+        _check_peg(self.peg, brief.calendar.start)
         return _lower(self, brief, brief.tariff)
 
 
@@ -213,6 +234,22 @@ def _check_claim_lags(debt: GuaranteedDebt, last: int) -> None:
                 field=f"instrument.layers[{i}].claim_lag", given=one.claim_lag,
                 allowed=f"at most {last - maturity}, or more quarters in the file",
             )  # fmt: skip
+
+
+def _check_peg(peg: Peg | None, close: date) -> None:
+    """Refuse a floor that the lender promises itself, or that was agreed when the deal had already closed."""
+    if peg is None:
+        return
+    if peg.by == "investor":
+        raise InputError(
+            "cannot guarantee the loan: it is the lender", field="instrument.peg.by", given=peg.by,
+            allowed="a role of somebody else's",
+        )  # fmt: skip
+    if peg.agreed is not None and peg.agreed > close:
+        raise InputError(
+            "is after the deal closes", field="instrument.peg.agreed", given=peg.agreed,
+            allowed=f"at the latest {close.isoformat()}",
+        )  # fmt: skip
 
 
 def _lower(debt: GuaranteedDebt, brief: Brief, tariff: Tariff) -> Lowered:
@@ -287,7 +324,7 @@ def _lower_with(
         draws=Drawn(base.draws, stack.draws),
         guaranteed=_guaranteed(debt, stack, exposure),
         commitment=amount,
-        notes=_notes(debt, stack),
+        notes=_notes(debt, stack, exposure),
     )
 
 
@@ -427,7 +464,7 @@ def _maximum(
     return found
 
 
-def _notes(debt: GuaranteedDebt, stack: guarantees.Lowered) -> tuple[str, ...]:
+def _notes(debt: GuaranteedDebt, stack: guarantees.Lowered, exposure: float) -> tuple[str, ...]:
     found = list(stack.notes)
     if debt.peg is not None:
         day = f"agreed on {debt.peg.agreed.isoformat()}" if debt.peg.agreed else "no day of agreement given"
@@ -436,9 +473,23 @@ def _notes(debt: GuaranteedDebt, stack: guarantees.Lowered) -> tuple[str, ...]:
             f"(baseline: {debt.peg.baseline}; {day}): beyond a year that is likely to be a credit "
             "arrangement, inside the borrowing limits [unverified]"
         )
+        if _floor(debt.peg) > exposure:
+            found.append(f"that floor is more than can ever be owed, £{exposure:,.0f}")
+    found += _dead_success_fee(debt)
     if debt.recourse.to == "commissioner":
         found.append("the commissioner is liable for the loan itself: that is borrowing by the council")
     return tuple(found)
+
+
+def _dead_success_fee(debt: GuaranteedDebt) -> list[str]:
+    """Say so where the lender's cap leaves no room for the fee that it is to hold down."""
+    cap = debt.performance.cap
+    if cap is None or not debt.performance.success_fee or cap > debt.rate.effective():
+        return []
+    return [
+        f"the lender's cap, {cap:.2%} a year, is not above its rate, {debt.rate.effective():.2%} effective: "
+        "a loan that pays its interest earns no success fee"
+    ]
 
 
 def loss_covered(state: State) -> Any:

@@ -39,6 +39,12 @@ class Offer(Sourced):
     until: date | None = None
     """last day on which it is given; none: still open"""
 
+    @model_validator(mode="after")
+    def _opens_before_it_closes(self) -> Self:
+        if self.since is not None and self.until is not None and self.until < self.since:
+            raise ValueError(f"until: is before since, which is {self.since.isoformat()}")
+        return self
+
 
 class Enforceability(Sourced):
     """What a guarantee rests on, and the chance that it does not hold (Credit Suisse v Allerdale, 1997)."""
@@ -406,7 +412,12 @@ def lower(
     drawn = commitment if most_drawn is None else most_drawn
     owed = drawn if exposure is None else exposure
     last = rows - 1 if last_claim is None else last_claim
-    notes = (*_check_cover(layers, commitment), *_kept_by_the_lender(layers))
+    at_most = [_most(one, commitment, drawn, owed, last) for one in layers]
+    notes = (
+        *_check_cover(layers, commitment),
+        *_kept_by_the_lender(layers),
+        *_never_called(layers, at_most),
+    )
     stack = tuple(layers) or (Layer(guarantor=lender, cover=0.0),)
     nobody = tuple(0.0 for _ in stack)
     terms = Terms(
@@ -445,7 +456,7 @@ def lower(
             for one in stack
         ),
         legs=_legs(stack, borrower, lender),
-        most=_by_role(layers, [_most(one, commitment, drawn, owed, last) for one in layers]),
+        most=_by_role(layers, at_most),
         notes=notes,
     )
 
@@ -512,7 +523,8 @@ def _most(one: Layer, commitment: float, drawn: float, exposure: float, last: in
     limits += [one.cap] if one.cap is not None else []
     limits += [one.cap_rate * drawn if one.cap_rate else 0.0] if one.cap_rate is not None else []
     limits += [one.cap_a_year * max(1, -(-last // 4))] if one.cap_a_year is not None else []
-    limits += [max(step.amount for step in one.schedule)] if one.schedule else []
+    in_time = [step.amount for step in one.schedule if step.from_quarter <= last]
+    limits += [max(in_time, default=0.0)] if one.schedule else []
     return min(limits)
 
 
@@ -589,6 +601,15 @@ def _kept_by_the_lender(layers: Sequence[Layer]) -> tuple[str, ...]:
             before = "what the layers before it leave" if one is not layers[0] else "the loss"
             found.append(f"{one.guarantor} begins to pay after the first {amount} of {before}")
     return tuple(found)
+
+
+def _never_called(layers: Sequence[Layer], most: Sequence[float]) -> list[str]:
+    """Say which layers can pay nothing: no cover, a cap of nil, a slice or an amount out of reach."""
+    return [
+        f"{one.guarantor}'s layer, number {i} of the list, can never be called for anything"
+        for i, (one, amount) in enumerate(zip(layers, most, strict=True), 1)
+        if amount <= 0.0
+    ]
 
 
 def _edges(one: Layer, commitment: float) -> tuple[float, float]:

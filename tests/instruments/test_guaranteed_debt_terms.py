@@ -452,23 +452,63 @@ def test_a_lender_s_fee_that_is_not_paid_is_owed_as_interest() -> None:
 def test_a_slice_in_shares_of_drawn_moves_as_more_is_drawn() -> None:
     """The first 10% of drawn is the lender's; beyond it all of what is missed is covered, paid at once.
 
-    Row 1: 2,000 of 4,000 drawn is missed; 1,600 is accepted. Row 2: 10,000 is drawn by now, so 1,000 is the
-    lender's: another 500 missed makes 2,500 seen, of which 1,500 is covered, less than was accepted. Nothing
-    is.
+    Row 1: a quarter of 4,000 is due and missed; beyond 400, 600 is accepted. Row 2: 10,000 is drawn by now,
+    so 1,000 is the lender's. 3,000 is due beside the 400; 2,700 is there after interest of 68, so 300 more is
+    missed: 1,300 in all, of which 300 is covered, less than was accepted. Nothing is. Row 3: 500 more is
+    missed after interest of 134; of 1,800 in all 800 is covered, and 200 is accepted. Row 4 pays the 80 of
+    interest and the 4,000 that the lender is owed.
     """
     portfolio = deal(
-        (80.0, 208.0, 0.0),
+        (80.0, 2_768.0, 2_634.0, 4_080.0),
         (4_000.0, 0.0, 6_000.0),
-        quarters=4,
         availability_quarters=2,
         draws=(4_000.0, 0.0, 6_000.0),
-        repayment={"profile": "sculpted", "first_quarter": 1, "last_quarter": 4},
+        repayment={"profile": "eip", "first_quarter": 1, "last_quarter": 4},
         layers=({"guarantor": "insurer", "attach": 0.1, "unit": "share of drawn", "when": "missed payment",
-                 "claim_lag": 0},),
+                 "claim_lag": 0, "recoveries": "lender first"},),
     )  # fmt: skip
     outcome, paid = worked(portfolio)
-    assert outcome is not None
-    assert paid is not None
+    assert by_row(paid, "interest") == pounds({1: 80.0, 2: 68.0, 3: 134.0, 4: 80.0})
+    assert by_row(paid, "principal") == pounds({2: 2_700.0, 3: 2_500.0, 4: 4_000.0})
+    assert by_row(paid, "guarantee call") == pounds({1: 600.0, 3: 200.0})
+    assert figure(outcome, "loss_uncovered") == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_success_fee_in_two_parts() -> None:
+    """5% of 10,000 drawn, 500: 300 is left of what comes in row 2, and the other 200 is paid in row 3.
+
+    Row 2: 2% of 10,200 is 204, and 10,200 is repaid: 300 of 10,704 is left. Row 3: of 1,000 the lender has
+    200 more, and no more than that; the payer has 800.
+    """
+    portfolio = deal(
+        (0.0, 10_704.0, 1_000.0),
+        repayment={"profile": "bullet", "first_quarter": 2, "last_quarter": 2},
+        performance={"success_fee": ({"at": 1.0, "fee": 0.05},)},
+    )
+    _, paid = worked(portfolio)
+    assert by_row(paid, "investor return") == pounds({2: 300.0, 3: 200.0})
+    assert by_row(paid, "surplus share") == pounds({3: 800.0})
+
+
+@pytest.mark.parametrize(
+    ("quarters_late", "called"), [(1, {2: 8_000.0}), (2, {3: 8_000.0}), (3, {4: 8_000.0})]
+)
+def test_a_loan_is_called_in_after_so_many_quarters_in_arrears(
+    quarters_late: int, called: dict[int, float]
+) -> None:
+    """Nothing comes but the interest: the first instalment is missed in row 2, and the loan stays late.
+
+    80% of all of it, due or not, is called in the first, second or third late row.
+    """
+    portfolio = deal(
+        (200.0,) * 6,
+        quarters=8,
+        repayment={"profile": "eip", "first_quarter": 2, "last_quarter": 6, "interest_in_grace": "paid"},
+        layers=({"guarantor": "insurer", "cover": 0.8, "claim_lag": 0},),
+        default_after=quarters_late,
+    )
+    _, paid = worked(portfolio)
+    assert by_row(paid, "guarantee call") == pounds(called)
 
 
 @pytest.mark.parametrize(("first", "in_grace"), [(1, "paid"), (3, "rolled up"), (3, "paid")])

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from socialfinance.engine.cases import run_case
+from socialfinance.engine.explain import explain_path
 from socialfinance.engine.ready import PLAN, prepare
 from socialfinance.funds.portfolio import Portfolio
+from socialfinance.io.files import load
 from tests.fixtures import one_deal
-from tests.worked import tables
+from tests.worked import DOCS, tables
 
 QUARTERLY = 4 * 0.02
 TERMS: dict[str, Any] = {
@@ -73,3 +75,33 @@ def test_the_page_row_by_row() -> None:
         }.items():
             assert paid.pop((t, payer, reason), 0.0) == pytest.approx(row[heading], abs=1e-9), (t, heading)
     assert {reason for (_, payer, reason), amount in paid.items() if amount and payer != "charity"} == set()
+
+
+def test_the_page_s_call_by_hand() -> None:
+    """Every pound of the page's story is on that future, and follows from the ones before it."""
+    ready = prepare(load("demo-guaranteed-debt").portfolio)
+    future = explain_path(ready, ready.deals[0], 1, seed=1)
+    paid: dict[tuple[int, str], float] = {}
+    for payment in future.payments:
+        key = (payment.quarter, f"{payment.payer} {payment.reason}")
+        paid[key] = paid.get(key, 0.0) + payment.amount
+    owed = {balance.quarter: balance.owed for balance in future.balances}
+    drawn = sum(amount for (_, why), amount in paid.items() if why == "lender drawdown")
+    due = owed[12]["loan"] * (1.0 + ready.deals[0].deal.instrument.rate.quarterly())
+    repaid = paid[13, "edge-of-care vehicle principal"]
+    compensation, rest = (due - repaid) / 2.0, (due - repaid) / 2.0
+    council = 0.8 * rest
+    left = rest - council
+    above = left - 0.02 * drawn
+    insurer = 0.75 * above
+    assert paid[13, "eastmere termination compensation"] == pytest.approx(compensation)
+    assert paid[14, "eastmere guarantee call"] == pytest.approx(council)
+    assert paid[15, "insurer guarantee call"] == pytest.approx(insurer)
+    assert owed[13]["overdue"] == pytest.approx(left - insurer)
+    assert owed[13]["owed to guarantors"] == pytest.approx(council + insurer)
+    assert owed[32]["written off so far"] == pytest.approx(left - insurer)
+    story = (DOCS / "guaranteed-debt.md").read_text(encoding="utf-8").split("A call is checked by hand")[1]
+    told = (drawn, due, repaid, due - repaid, compensation, council, left, left - above, above, insurer,
+            left - insurer, future.sums["lender"])  # fmt: skip
+    for amount in told:
+        assert f"£{amount:,.2f}" in story.split("## ")[0]

@@ -115,10 +115,37 @@ BROKEN: dict[str, tuple[str, str, str]] = {
         "rate", "value: a fixed reference needs it",
     ),
     "a PWLB rate for a term that there is not": (
-        "rate: {term_years: 60}", "rate.term_years", "",
+        "rate: {term_years: 60}", "rate.term_years", "must be at most 50 (given 60)",
     ),
     "a commitment of nothing said": (
-        "commitment: {peak_need: null}", "commitment", "",
+        "commitment: {peak_need: null}", "commitment", "give either amount or peak_need",
+    ),
+    "a peg whose baseline is empty": (
+        "peg: {by: commissioner, floor: 1000.0, baseline: ' '}", "peg.baseline", "is empty",
+    ),
+    "a peg agreed when the deal had closed": (
+        "peg: {by: commissioner, floor: 1000.0, baseline: last year, agreed: 2026-10-02}",
+        "peg.agreed", "is after the deal closes (given 2026-10-02; allowed: at the latest 2026-10-01)",
+    ),
+    "a peg in pounds and by quantile": (
+        "peg: {by: commissioner, floor: 1000.0, baseline: last year, quantile: 0.1}",
+        "peg.quantile", "is for a floor that the model proposes",
+    ),
+    "a peg that the lender gives itself": (
+        "peg: {by: investor, floor: 1000.0, baseline: last year}",
+        "peg.by", "cannot guarantee the loan: it is the lender",
+    ),
+    "an offer that ends before it begins": (
+        "layers: [{guarantor: insurer, offer: {since: 2026-01-01, until: 2025-01-01}}]",
+        "layers[0].offer.until", "is before since, which is 2026-01-01",
+    ),
+    "a schedule of draws that is empty": ("draws: []", "draws", "must have 1 or more entries"),
+    "draws after the loan is available": (
+        "{availability_quarters: 1, draws: [1000.0, 0.0, 500.0]}",
+        "draws", "nothing can be drawn after quarter 1",
+    ),
+    "a limit on recourse to nobody": (
+        "recourse: {to: outcome payments, limit: 5000.0}", "recourse.limit", "nobody is liable",
     ),
 }  # fmt: skip
 
@@ -146,7 +173,7 @@ def test_a_broken_loan_is_refused_in_one_line(tmp_path: Path, name: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("layers", "note"),
+    ("change", "note"),
     [
         (
             f"layers: [{{guarantor: insurer, detach: 0.1, {WHOLE}}}, "
@@ -161,10 +188,24 @@ def test_a_broken_loan_is_refused_in_one_line(tmp_path: Path, name: str) -> None
             "layers: [{guarantor: insurer}, {guarantor: commissioner, enforceability: {void: 0.02}}]",
             "commissioner's guarantee is void with a chance of 2.0%; no certificate was given",
         ),
+        (
+            "layers: [{guarantor: commissioner}, "
+            "{guarantor: insurer, schedule: [{from_quarter: 29, amount: 50000.0}]}]",
+            "insurer's layer, number 2 of the list, can never be called for anything",
+        ),
+        (
+            "peg: {by: commissioner, floor: 9000000.0, baseline: last year}",
+            "that floor is more than can ever be owed, £1,542,838",
+        ),
+        (
+            "performance: {cap: 0.07}",
+            "the lender's cap, 7.00% a year, is not above its rate, 7.16% effective: a loan that pays its "
+            "interest earns no success fee",
+        ),
     ],
-    ids=["gap", "deductible", "void"],
+    ids=["gap", "deductible", "void", "too late", "floor", "cap"],
 )
-def test_what_cover_leaves_out_is_said(tmp_path: Path, layers: str, note: str) -> None:
+def test_what_terms_leave_out_is_said(tmp_path: Path, change: str, note: str) -> None:
     """Not refused: it may be meant."""
-    ready = prepare(load(write(tmp_path, "small.yaml", sheet(layers))).portfolio)
+    ready = prepare(load(write(tmp_path, "small.yaml", sheet(change))).portfolio)
     assert note in ready.deals[0].own.lowered.notes

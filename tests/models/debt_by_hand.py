@@ -226,7 +226,8 @@ class Debt(Contract):
         limits = [layer.cover * max(0.0, min(detach, self.commitment) - attach)]
         limits += [] if layer.cap is None else [layer.cap]
         limits += [] if layer.cap_rate is None else [layer.cap_rate * self.commitment]
-        limits += [max(step.amount for step in layer.schedule)] if layer.schedule else []
+        in_force = [step.amount for step in layer.schedule if step.from_quarter <= self.last_quarter]
+        limits += [max(in_force, default=0.0)] if layer.schedule else []
         years = -(-self.last_quarter // 4)
         limits += [] if layer.cap_a_year is None else [layer.cap_a_year * years]
         return min(limits)

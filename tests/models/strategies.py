@@ -533,7 +533,7 @@ def debts(draw: Any, quarters: int, payers: tuple[str, ...]) -> Json:
         found["performance"]["cap"] = draw(percents(0, 12))
     schedule = draw(rarely(st.lists(pounds(0, 30000), min_size=1, max_size=8)))
     if schedule is not None:
-        found["draws"] = schedule
+        found["draws"] = schedule[: found["availability_quarters"] + 1]
     if draw(st.booleans()):
         three = draw(split_of_one(3))
         found["surplus"] = dict(zip(("payers", "provider", "investor"), three, strict=True))
@@ -543,7 +543,7 @@ def debts(draw: Any, quarters: int, payers: tuple[str, ...]) -> Json:
     if draw(st.booleans()):
         found["recourse"] = {"to": draw(st.sampled_from(("outcome payments", "provider", "commissioner")))}
         limit = draw(maybe(pounds(0, 30000)))
-        if limit is not None:
+        if limit is not None and found["recourse"]["to"] != "outcome payments":
             found["recourse"]["limit"] = limit
     if "peg" in found and found.get("recourse") == {"to": "commissioner"}:
         found["recourse"]["limit"] = 1000.37  # without a limit the peg would guarantee nothing more
