@@ -19,6 +19,7 @@ Reason = Literal[
     "saving", "non-cashable saving", "extra cost", "non-cashable extra cost", "grant",
     "sale receipt", "rent", "ground rent", "head rent", "land payment", "overage", "property sale",
     "cure payment", "option price", "property in kind",
+    "running cost", "wind-down cost", "cash yield", "redemption", "carried interest", "claim deferred",
 ]  # fmt: skip
 """Why money moves. Closed: a new structure that needs a new reason adds it here."""
 
@@ -61,10 +62,15 @@ class Ledger:
       may fill several.
     - ``by_year``: ``{(payer, payee, reason): (year, path)}``, gross.
 
-    With ``journal`` each payment that is not nil on some path is also kept as it was booked.
+    With ``journal`` each payment that is not nil on some path is also kept as it was booked. Payments for a
+    ``watched`` reason by or to a party in ``watch`` are kept by row: ``seen_rows``, ``{reason: (row,
+    path)}``.
     """
 
-    def __init__(self, year_of_row: Sequence[int], paths: int, journal: bool = False) -> None:
+    def __init__(
+        self, year_of_row: Sequence[int], paths: int, journal: bool = False,
+        watched: frozenset[str] = frozenset(), watch: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
         self.year_of_row = year_of_row
         self.paths = paths
         self.rows = len(year_of_row)
@@ -75,6 +81,8 @@ class Ledger:
         self.by_year: dict[tuple[str, str, str], NDArray[np.float64]] = {}
         self.memo_by_year: dict[tuple[str, str, str], NDArray[np.float64]] = {}
         self.journal: list[Entry] | None = [] if journal else None
+        self.watched, self.watch = watched, watch
+        self.seen_rows: dict[str, NDArray[np.float64]] = {}
 
     def pay(self, row: int, payer: str, payee: str, amount: Any, why: str) -> None:
         """Book ``amount`` pounds (a float or ``(path,)``, never negative) from payer to payee."""
@@ -94,8 +102,32 @@ class Ledger:
             self._rows(self.saved, payee)[row] += amount
         elif why == "extra cost":
             self._rows(self.saved, payer)[row] -= amount
+        if why in self.watched and (payer in self.watch or payee in self.watch):
+            self._rows(self.seen_rows, why)[row] += amount
         if self.journal is not None:
             self._write(row, key, amount)
+
+    def seen(self, why: str, row: int) -> Any:
+        """What was paid in a row for a watched reason by or to a watched party; 0.0 for none so far."""
+        return self.seen_rows[why][row] if why in self.seen_rows else 0.0
+
+    def combined(self, other: Ledger, combine: Any) -> Ledger:
+        """This ledger and that of other paths as one: ``combine(mine, theirs)`` by leg, paths last."""
+        first = next(iter(self.net.values()), np.zeros((self.rows, self.paths)))
+        second = next(iter(other.net.values()), np.zeros((other.rows, other.paths)))
+        made = Ledger(self.year_of_row, combine(first, second).shape[-1])
+        tables = ("net", "saved", "by_year", "memo_by_year")
+        for table in tables:
+            mine, theirs, rows = getattr(self, table), getattr(other, table), self._lines(table)
+            for name in {**mine, **theirs}:
+                getattr(made, table)[name] = combine(
+                    mine.get(name, np.zeros((rows, self.paths))),
+                    theirs.get(name, np.zeros((rows, other.paths))),
+                )
+        return made
+
+    def _lines(self, table: str) -> int:
+        return self.rows if table in ("net", "saved") else self.years
 
     def note(self, row: int, leg: Leg, amount: Any) -> None:
         """Keep a payment in cash under the roles of its leg, where they are watched."""

@@ -12,6 +12,8 @@ from socialfinance.core.ledger import RESULTS, Ledger
 from socialfinance.core.parties import PUBLIC
 from socialfinance.engine.accumulate import Block, FlowKey
 from socialfinance.engine.deal import Outcome, run
+from socialfinance.engine.fund import Alone, Ran, alone, run_fund, watched_reasons
+from socialfinance.engine.fund_figures import WITHOUT_POLICY, fund_figures, fund_nets, policy_figures
 from socialfinance.engine.purse import purse_figures
 from socialfinance.engine.ready import (
     ReadyDeal,
@@ -21,6 +23,7 @@ from socialfinance.engine.ready import (
     futures_of,
     price_level,
 )
+from socialfinance.engine.ready_fund import Position
 from socialfinance.measures.paths import (
     Key,
     by_year,
@@ -32,8 +35,10 @@ from socialfinance.measures.paths import (
     sum_rows,
 )
 from socialfinance.programmes.futures import Futures, cut
+from socialfinance.scenarios.common import Common
 
 Array = NDArray[np.float64]
+Paths = NDArray[np.uint64]
 VARIED = "deal with variation"
 ALL_PUBLIC = "all public bodies"
 REACHED = ("people started",)
@@ -80,10 +85,16 @@ def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare:
     """Run paths ``first`` to ``first + count - 1`` through every deal in name order; keep their figures."""
     paths = np.arange(first, first + count, dtype=np.uint64)
     common, fund, block = ready.common(seed, paths), FundSums(ready, count), Block(first, count)
+    runs: list[Alone] = []
+    held = {position.deal.name: position for position in ready.fund.positions} if ready.fund else {}
     for deal in ready.deals:
+        position = held.get(deal.name)
         futures = futures_of(deal, drawn(deal, common, seed, paths), common)
         level = price_level(deal, common)
-        own = _run_one(deal, deal.own, futures, level, count)
+        ledger = _ledger(ready, deal, position, count)
+        own = run(deal, (deal.own,), futures, level, (ledger,))[0]
+        if position is not None:
+            runs.append(alone(ready, position, own))
         block.figures.update(deal_figures(ready, deal, own, "deal"))
         block.put_flows(_flows(deal, own.ledger, ready))
         block.put_rows(deal.name, "investor", _placed(ready, deal, invested(own.ledger)))
@@ -96,7 +107,43 @@ def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare:
             block.put_rows(deal.name, "with variation", _placed(ready, deal, net))
     block.figures.update(_fund_figures(ready, fund))
     block.put_rows("", "investor", fund.back - fund.paid_in)
+    if ready.fund is not None:
+        _put_fund(ready, block, runs, seed, paths, common)
     return block
+
+
+def _ledger(ready: ReadyPortfolio, deal: ReadyDeal, position: Position | None, paths: int) -> Ledger:
+    """A deal's ledger; where the fund's pool stands behind the deal, its calls are kept by row."""
+    if position is None or ready.fund is None:
+        return Ledger(deal.calendar.year_of_row, paths)
+    watch = frozenset(party for party, _ in ready.fund.guarantors)
+    return Ledger(deal.calendar.year_of_row, paths, watched=watched_reasons(position), watch=watch)
+
+
+def _put_fund(
+    ready: ReadyPortfolio, block: Block, runs: list[Alone], seed: int, paths: Paths, common: Common
+) -> None:
+    """The fund without its policy and, where it has one, with it: figures, flows and rows."""
+    assert ready.fund is not None
+    without = run_fund(ready, runs, seed, paths, common, policy=False)
+    ran, scope = without, "fund"
+    if ready.fund.policy is not None:
+        _keep_fund(ready, block, without, WITHOUT_POLICY)
+        ran = run_fund(ready, runs, seed, paths, common, policy=True)
+        block.figures.update(policy_figures(ready, ran, without))
+    _keep_fund(ready, block, ran, scope)
+    block.put_flows(_fund_flows(ready, ran.ledger))
+
+
+def _keep_fund(ready: ReadyPortfolio, block: Block, ran: Ran, scope: str) -> None:
+    block.figures.update(fund_figures(ready, ran, scope))
+    for role, party, net in fund_nets(ready, ran):
+        block.put_rows("", f"{scope}: {role} {party}", net)
+
+
+def _fund_flows(ready: ReadyPortfolio, ledger: Ledger) -> dict[FlowKey, Array]:
+    """The fund's own payments by financial year; what passes between it and deals is in theirs."""
+    return {FlowKey("", *leg): amounts for leg, amounts in ledger.by_year.items()}
 
 
 def _varied(

@@ -17,6 +17,32 @@ from socialfinance.programmes.base import AS_PLANNED, Activity, Futures
 from socialfinance.scenarios.sources import Source, at
 
 
+class Told(NamedTuple):
+    """What a fund answers a deal that asks: pounds, and how its policy steers what is financed."""
+
+    granted: Any = INFINITE
+    """pounds, of what the investor's role was asked for"""
+    scale: Any = 1.0
+    """new starts over those agreed, from the next row"""
+    performance: Any = 1.0
+    """multiplier on the probability of lines that follow no other, from the next row"""
+    size: Any = 1.0
+    """of caps and commitment over those agreed, from the next row"""
+    withdrawn: Any = 0.0
+    """1 where the fund leaves the contract in this row"""
+
+
+class Asked(NamedTuple):
+    """What a deal asks of its fund in a row."""
+
+    wish: Any
+    """pounds of the investor's role"""
+    runs: Any
+    """new starts over those planned, as ordered for this row: 0 once its contract has ended"""
+    done: Activity | None
+    """what the programme did in this row; None where it ran before"""
+
+
 class Outcome(NamedTuple):
     """A structure's end: its ledger, its last state, and what the programme did by row."""
 
@@ -54,8 +80,8 @@ def periods(
     """Run one programme under one or more structures, one row at each ``next``.
 
     The programme follows the orders of the first structure; the others share its futures and give none of
-    consequence (in house nothing is ever ordered). A fund that rations reads the wish this yields and sends
-    back what it grants; otherwise None is yielded and everything is granted.
+    consequence (in house nothing is ever ordered). A fund that rations reads the ``Asked`` this yields and
+    sends back ``Told``; otherwise None is yielded and everything is granted.
     """
     programme = ready.programme
     state, delays, orders = programme.opening, Delays(programme.lags), AS_PLANNED
@@ -63,6 +89,7 @@ def periods(
     own = [[s.lowered.opening, Delays(s.lowered.lags)] for s in structures]
     history: list[list[Any]] = [[] for _ in structures]
     activity: list[Activity] = []
+    steered = Told()
     for row in range(futures.rows):
         now = futures.now(row, delays.due())
         state, done, entering = programme.play(programme.terms, state, now, orders)
@@ -77,10 +104,14 @@ def periods(
                 lowered.schedule[row], done, slot[1].due(), INFINITE, draws[row],
                 at(futures.shock_runs, row), level[row],
             )  # fmt: skip
-            wish = lowered.ask(lowered.terms, slot[0], given) if rationed else None
-            granted = yield wish
-            if granted is not None:
-                given = given._replace(granted=granted)
+            asked = None
+            if rationed:
+                given = given._replace(size=steered.size)
+                asked = Asked(lowered.ask(lowered.terms, slot[0], given), orders.scale, done)
+            told = yield asked
+            if told is not None:
+                given = given._replace(granted=told.granted, withdrawn=told.withdrawn)
+                steered = told
             slot[0], payments, ordered, moved = lowered.step(lowered.terms, slot[0], given)
             slot[1].enter(moved)
             if ledger.journal is not None:
@@ -88,6 +119,10 @@ def periods(
             next_orders = ordered if structure is structures[0] else next_orders
             _book(ledger, row, structure, ready.saving_legs, payments, done)
         orders = next_orders
+        if rationed:
+            orders = orders._replace(
+                scale=orders.scale * steered.scale, performance=orders.performance * steered.performance
+            )
     return [
         Outcome(structure.lowered, ledger, slot[0], activity, slot[1].held(), futures, states)
         for structure, ledger, slot, states in zip(structures, ledgers, own, history, strict=True)

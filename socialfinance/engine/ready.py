@@ -8,11 +8,12 @@ from datetime import date
 from typing import Any
 
 from socialfinance.core.errors import InputError
-from socialfinance.core.ledger import RESULTS, Leg
+from socialfinance.core.ledger import MEMO, RESULTS, Leg
 from socialfinance.core.parties import OUTSIDE, Party, shares_of
 from socialfinance.core.terms import said_of
 from socialfinance.core.time import Calendar
 from socialfinance.engine.pilot import with_peg
+from socialfinance.engine.ready_fund import ReadyFund, ready_fund
 from socialfinance.funds.portfolio import Case, Deal, Index, Portfolio
 from socialfinance.instruments.base import Brief, Lowered, Structure, flat, plan_case
 from socialfinance.instruments.comparators import against
@@ -74,6 +75,10 @@ class ReadyDeal:
     plan: tuple[Activity, ...]
     planned_payments: float
     """payments for outcomes and out of savings in the plan case, pounds"""
+    planned_flows: tuple[tuple[float, ...], tuple[float, ...]]
+    """what investors pay in and have back in the plan case, by deal row, pounds"""
+    planned_value: tuple[float, ...]
+    """outcomes of the plan at the tariff's prices, beyond deadweight, by deal row, pounds"""
     proposed: Mapping[str, Any]
     """terms that the file leaves to the model, by path into it"""
 
@@ -106,6 +111,8 @@ class ReadyPortfolio:
     discount: float
     """annual effective"""
     discount_basis: str
+    fund: ReadyFund | None = None
+    """the fund over the deals; None where it has no notes"""
 
     @property
     def proposed(self) -> dict[str, Any]:
@@ -140,7 +147,8 @@ def prepare(portfolio: Portfolio) -> ReadyPortfolio:
         deals.append(ready)
     _check_factors(portfolio)
     discount = found.rate if found else rate.rate  # type: ignore[union-attr]
-    return ReadyPortfolio(portfolio, calendar, tuple(deals), parties, discount, basis)
+    fund = ready_fund(portfolio, calendar, deals)
+    return ReadyPortfolio(portfolio, calendar, tuple(deals), parties, discount, basis, fund)
 
 
 def _rate_basis(portfolio: Portfolio) -> str:
@@ -200,7 +208,8 @@ def _deal(name: str, portfolio: Portfolio, calendar: Calendar, common: Common) -
     def levels(index: str | None, base: date | None) -> list[Any]:
         return common.level(index, base or own_calendar.start)[first:]
 
-    plan = programme_case(programme, programme.draw(programme, source, rows, Shock(), levels))
+    futures = programme.draw(programme, source, rows, Shock(), levels)
+    plan = programme_case(programme, futures)
     level = _level(deal, own_calendar, common)[first:]
 
     def brief(variation: bool) -> Brief:
@@ -218,6 +227,8 @@ def _deal(name: str, portfolio: Portfolio, calendar: Calendar, common: Common) -
 
     own = structure("own", deal.instrument)
     planned = planned_payments(own.lowered, brief(False))
+    flows = planned_flows(own.lowered, brief(False))
+    value = tuple(value_of(deal, programme, done, futures, row) for row, done in enumerate(plan))
     varied = structure("with variation", deal.instrument, True) if _varies(deal) else None
     comparators = tuple(
         structure(label, terms) for label, terms in against(deal.programme.kind, portfolio.comparison)
@@ -229,8 +240,32 @@ def _deal(name: str, portfolio: Portfolio, calendar: Calendar, common: Common) -
     _check_roles(deal, used)
     return ReadyDeal(
         name, deal, programme, own_calendar, first, own, varied, comparators, roles, tuple(savings), plan,
-        planned, proposed,
+        planned, flows, value, proposed,
     )  # fmt: skip
+
+
+def value_of(deal: Deal, programme: Ready, done: Activity, futures: Futures, row: int) -> Any:
+    """Outcomes of a row that would not have happened anyway, at the tariff's prices, pounds; nil without."""
+    prices = deal.tariff.total_prices if deal.tariff is not None else {}
+    if not prices:
+        return 0.0
+    counted = programme.counts(programme, done, futures, row)
+    value: Any = 0.0
+    for line, price in prices.items():
+        value = value + price * counted[f"beyond: {line}"].value
+    return value
+
+
+def planned_flows(lowered: Lowered, brief: Brief) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """What the investor's role pays and receives in the plan case, by deal row, pounds."""
+    legs = flat(lowered.legs)
+    paid, back = [], []
+    for _, payments in plan_case(lowered, brief):
+        amounts = [float(amount) for amount in flat(payments)]
+        cash = [(leg, x) for leg, x in zip(legs, amounts, strict=True) if leg.reason not in MEMO]
+        paid.append(sum(x for leg, x in cash if leg.payer == "investor"))
+        back.append(sum(x for leg, x in cash if leg.payee == "investor"))
+    return tuple(paid), tuple(back)
 
 
 def planned_payments(lowered: Lowered, brief: Brief) -> float:

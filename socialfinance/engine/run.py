@@ -13,12 +13,14 @@ from socialfinance.core.parties import PUBLIC
 from socialfinance.engine.accumulate import UNIT, Block, Kept, mean_and_error
 from socialfinance.engine.block import run_block
 from socialfinance.engine.cases import break_even_rows, bridge_rows, case_rows
+from socialfinance.engine.fund_rows import fund_rows
 from socialfinance.engine.ready import ReadyPortfolio, prepare
 from socialfinance.engine.workers import run_in_processes
 from socialfinance.funds.portfolio import Portfolio
 from socialfinance.instruments.base import flat
 from socialfinance.instruments.tariff import longest_lag
 from socialfinance.kernels.luck import backend
+from socialfinance.measures.paths import Key
 from socialfinance.measures.statistics import Row, back_by_half_life, expected_flow_irr, irr_rows, rows_of
 from socialfinance.results.result import FlowRow, Result
 
@@ -156,6 +158,7 @@ def _result(
     measures += bridge_rows(ready, seed, min(needs.paths, BRIDGE_PATHS))
     measures += _maximum_rows(ready)
     measures += _horizon_rows(ready)
+    measures += fund_rows(ready, kept)
     order = {row: i for i, row in enumerate(measures)}
     measures.sort(key=lambda row: (row.scope, row.deal, row.party, row.role, row.financial_year, order[row]))
     return Result(
@@ -180,12 +183,19 @@ def measure_rows(kept: Kept) -> Iterable[Row]:
         values = kept.figures[key]
         if key.measure == "irr":
             status = kept.figures[key._replace(measure="irr_status", unit="code")]
-            varied = "with variation" if key.scope == "deal with variation" else "investor"
-            yield expected_flow_irr(key, kept.rows[key.deal, varied])
-            yield back_by_half_life(key, kept.rows[key.deal, varied])
+            flows = kept.rows[_rows_key(key)]
+            yield expected_flow_irr(key, flows)
+            yield back_by_half_life(key, flows)
             yield from irr_rows(key, values, status)
         else:
             yield from rows_of(key, values)
+
+
+def _rows_key(key: Key) -> tuple[str, str]:
+    """Where the net flows by row stand that a figure's IRR is taken from."""
+    if key.role == "investor":
+        return key.deal, "with variation" if key.scope == "deal with variation" else "investor"
+    return key.deal, f"{key.scope}: {key.role} {key.party}"
 
 
 def flow_rows(ready: ReadyPortfolio, kept: Kept) -> Iterable[FlowRow]:

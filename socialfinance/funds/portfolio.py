@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 from socialfinance.core.currency import Code
 from socialfinance.core.errors import field_path
 from socialfinance.core.parties import OUTSIDE, Filled, Party, shares_of
-from socialfinance.core.terms import AnnualRate, Name, Share, Sourced, Terms, said_of
+from socialfinance.core.terms import AnnualRate, Name, Sourced, Terms, said_of
+from socialfinance.funds.fund import Fund
 from socialfinance.instruments.catalogue import Instrument
 from socialfinance.instruments.comparators import Comparison
 from socialfinance.instruments.tariff import Tariff
@@ -113,14 +114,6 @@ class Deal(Sourced):
             if abs(total - 1.0) > 1e-9:
                 raise ValueError(f"parties.{role}: shares must sum to 1, they sum to {total:g}")
         return self
-
-
-class Fund(Sourced):
-    """The fund that holds the deals. Notes, pools and reallocation are added here."""
-
-    title: str | None = None
-    remote: Share = 0.05
-    """probability under which an exposure is called remote"""
 
 
 class Portfolio(Sourced):

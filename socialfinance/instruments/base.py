@@ -82,6 +82,11 @@ class Now(NamedTuple):
     """1 while a common shock runs"""
     level: Any
     """price level of the tariff over its base"""
+    size: Any = 1.0
+    """of the deal over what was agreed: its caps and commitment grow with it, where a fund adds to the
+    deal"""
+    withdrawn: Any = 0.0
+    """1 where the fund leaves the contract"""
 
 
 class Figure(NamedTuple):

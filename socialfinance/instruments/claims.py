@@ -116,13 +116,14 @@ def claim(
     level: Any,
     open_to_claims: Any,
     running: Any,
+    size: Any = 1.0,
 ) -> tuple[State, Claimed, Pipelines]:
     """Verified outcomes become accepted claims, accepted claims become payments after their lag.
 
     claim at a node = verified x price x level, cut to the room under its line's cap; each payer takes its
     share while its window is open, up to the room under its own cap, and what it cannot take goes to the
     next if it passes on; then all are cut alike to the room under the contract's cap. ``running`` is 1
-    before an early end: only then are referrals owed.
+    before an early end: only then are referrals owed. Caps are multiplied by ``size``.
     """
     by_line = state.by_line
     wanted = terms.no_payers
@@ -130,7 +131,7 @@ def claim(
         line = int(terms.line[k])
         value = part(activity.verified[k], terms.price[k] * terms.kept * level)
         if terms.line_cap[line] < INFINITE:
-            value = most(0.0, least(value, terms.line_cap[line] - by_line[line]))
+            value = most(0.0, least(value, part(terms.line_cap[line], size) - by_line[line]))
             by_line = put(by_line, line, by_line[line] + part(value, row.anyone * open_to_claims))
         for i in range(len(terms.payer_cap)):
             wanted = put(wanted, i, wanted[i] + part(value, terms.share[i][k]))
@@ -139,11 +140,11 @@ def claim(
     weight = state.weight
     by_effect = state.weight * 0.0
     for c in range(len(activity.people)):
-        size = activity.people[c] * activity.measured[c]
-        weighted = weighted + size * activity.reported[c]
-        weight = weight + size
+        cohort = activity.people[c] * activity.measured[c]
+        weighted = weighted + cohort * activity.reported[c]
+        weight = weight + cohort
         single = where(
-            activity.reported[c] >= terms.cohort_trigger, activity.reported[c] * size * terms.per_event, 0.0
+            activity.reported[c] >= terms.cohort_trigger, activity.reported[c] * cohort * terms.per_event, 0.0
         )
         by_effect = by_effect + most(0.0, single)
     pooled = ratio(weighted, weight, 0.0)
@@ -155,7 +156,7 @@ def claim(
     effect_paid = state.effect_paid + by_effect
     by_effect = part(by_effect, terms.kept * level)
 
-    room = terms.contract_cap
+    room = part(terms.contract_cap, size)
     for i in range(len(terms.payer_cap)):
         room = room - state.accepted[i]
     accepted = state.accepted
@@ -166,7 +167,7 @@ def claim(
     spilled = by_effect * 0.0
     for i in range(len(terms.payer_cap)):
         asked = part(wanted[i] + part(by_effect, terms.split[i]) + spilled, open_to_claims)
-        one = part(least(asked, most(0.0, terms.payer_cap[i] - state.accepted[i])), row.open[i])
+        one = part(least(asked, most(0.0, part(terms.payer_cap[i], size) - state.accepted[i])), row.open[i])
         spilled = part(asked - one, terms.passes_on[i])
         taken = put(taken, i, one)
         total = total + one

@@ -28,6 +28,8 @@ HALF_A_PENNY = 0.005
 """Pounds: wherever a term asks whether an amount is nil, less than this is."""
 CAUSES = ("performance", "voluntary", "policy", "insolvency")
 """Why a contract ended early, numbered from 1; the later in the list wins where two come together."""
+WITHDRAWN = 5.0
+"""The number of the end by a fund's payment-for-success policy, which no contract brings about by itself."""
 
 
 class Commitment(Sourced):
@@ -193,11 +195,13 @@ def exits(
     leaving: Any,
     unpaid: Any,
     room: Any,
+    withdrawn: Any = 0.0,
 ) -> tuple[ExitState, Any, Any]:
     """Whether the contract ends in this row: ``(state, ended now, share of capital compensated)``.
 
     Failed = claims of the window are more than half a penny short of below x expected, where expected = plan
     of the window (x starts / planned starts if re-based), at most claims of the window + room under the caps.
+    Where the fund withdraws it ends whatever else happens, and nothing is compensated.
     """
     running = state.since < 0.0
     starts = state.starts + activity.starts
@@ -214,10 +218,11 @@ def exits(
     cause = where(either(draws.policy < row.policy, row.policy_now > 0.0), 3.0, cause)
     in_arrears = both(arrears_for >= terms.arrears_quarters, row.can_fail > 0.0)
     insolvent = either(draws.insolvency < row.insolvency, in_arrears)
-    cause = where(insolvent, 4.0, cause)
+    cause = where(withdrawn > 0.0, WITHDRAWN, where(insolvent, 4.0, cause))
     ended = both(running, cause > 0.0)
     share = where(cause > 3.5, terms.insolvency, where(cause > 2.5, terms.policy, terms.voluntary))
     share = where(cause < 1.5, terms.performance, share)
+    share = where(withdrawn > 0.0, 0.0, share)
     since = where(running, where(ended, 0.0, -1.0), state.since + 1.0)
     after = ExitState(since, where(ended, cause, state.cause), window, strikes, starts, arrears_for)
     return after, ended, where(ended, share, 0.0)

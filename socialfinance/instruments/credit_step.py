@@ -197,7 +197,9 @@ def falls_due(terms: Terms, state: State, now: Now) -> Due:
     """
     over = taken_over(terms, state)
     activity = of_the_provider(terms, now.activity, over)
-    mine = Now(now.plan, activity, now.due, now.granted, now.drawn, now.shock, now.level)
+    mine = Now(
+        now.plan, activity, now.due, now.granted, now.drawn, now.shock, now.level, now.size, now.withdrawn
+    )  # fmt: skip
     standing = past_claims(terms, state.vehicle, over)
     money = vehicle.receive(terms.vehicle, standing, now.plan.vehicle, mine, now.due.vehicle, now.drawn)
     alive = where(state.failed > 0.0, 0.0, 1.0)

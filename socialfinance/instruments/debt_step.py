@@ -286,7 +286,7 @@ def falls_due(terms: Terms, state: State, now: Now) -> Due:
         fees = put(fees, i, one)
         owed = owed + part(one, terms.fee_from_vehicle[i])
     open_ = where(both(state.vehicle.exits.since < 0.0, state.called_in <= 0.0), row.available, 0.0)
-    left = most(0.0, terms.commitment - state.drawn)
+    left = most(0.0, part(terms.commitment, now.size) - state.drawn)
     lender_fee = part(left, open_ * terms.undrawn * (1.0 - row.close)) + part(terms.arrangement, row.close)
     need = money.need + owed + lender_fee + state.interest + interest - rolled
     wanted = where(terms.as_needed > 0.0, need, row.scheduled + need * 0.0)

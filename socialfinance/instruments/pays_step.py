@@ -228,7 +228,7 @@ def falls_due(terms: Terms, state: State, now: Now) -> Due:
     )
     interest = part(state.balance * terms.rate, row.accrues)
     running = where(state.vehicle.exits.since < 0.0, 1.0, 0.0)
-    left = most(0.0, terms.commitment - state.drawn)
+    left = most(0.0, part(terms.commitment, now.size) - state.drawn)
     funder_fee = part(left * running, terms.commitment_fee * row.fee_runs)
     funder_fee = funder_fee + part(terms.arrangement, row.close)
     loss = most(0.0, state.drawn - state.received)

@@ -135,7 +135,7 @@ def released(terms: Terms, state: State, now: Now, claimed: Any) -> tuple[Tuple,
             progress = ratio(claimed, now.plan.vehicle.planned_so_far, 1.0)
             passed = both(passed, progress >= terms.tranche_gate[m])
         by_tranche = put(by_tranche, m, where(either(passed, state.released[m] > 0.0), 1.0, 0.0))
-        limit = limit + part(by_tranche[m], terms.tranche[m])
+        limit = limit + part(by_tranche[m], part(terms.tranche[m], now.size))
     return by_tranche, limit
 
 

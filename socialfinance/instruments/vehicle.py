@@ -242,18 +242,16 @@ def bill(terms: Terms, state: State, activity: Activity, level: Any) -> Bill:
     return Bill(owed, total, outside_cap, deferred)
 
 
-def emergency_support(
-    terms: Terms, running: Any, row: Row, shock: Any, accepted: Tuple, results: Any
-) -> Tuple:
+def emergency_support(terms: Terms, running: Any, row: Row, now: Now, accepted: Tuple, results: Any) -> Tuple:
     """By payer, while a common shock and the contract run: share of the shortfall, within both caps."""
-    short = most(0.0, row.planned_claims - results) * shock * running
+    short = most(0.0, row.planned_claims - results) * now.shock * running
     support = terms.no_payers
     total = results * 0.0
-    left = terms.claims.contract_cap
+    left = part(terms.claims.contract_cap, now.size)
     for i in range(len(accepted)):
         left = left - accepted[i]
         asked = part(short, terms.review.support * row.claims.split[i])
-        one = least(asked, most(0.0, terms.claims.payer_cap[i] - accepted[i]))
+        one = least(asked, most(0.0, part(terms.claims.payer_cap[i], now.size) - accepted[i]))
         support = put(support, i, one)
         total = total + one
     fits = ratio(least(total, most(0.0, left)), total, 0.0)
@@ -268,7 +266,15 @@ def receive(terms: Terms, state: State, row: Row, now: Now, due: Pipelines, draw
     open_to_claims = where(state.exits.since < terms.claims.tail, 1.0, 0.0)
     level = now.level * state.review.price
     after, claimed, entering = claims.claim(
-        terms.claims, state.claims, row.claims, now.activity, due.claims, level, open_to_claims, running
+        terms.claims,
+        state.claims,
+        row.claims,
+        now.activity,
+        due.claims,
+        level,
+        open_to_claims,
+        running,
+        now.size,
     )
     pays = part(where(terms.savings_go_on > 0.0, 1.0, open_to_claims), row.savings_open)
     kept, saved, measured = savings.save(
@@ -283,7 +289,7 @@ def receive(terms: Terms, state: State, row: Row, now: Now, due: Pipelines, draw
     support = terms.no_payers
     reimbursed = terms.no_payers
     if terms.review.support > 0.0:
-        support = emergency_support(terms, running, row, now.shock, accepted, results)
+        support = emergency_support(terms, running, row, now, accepted, results)
     for i in range(len(terms.no_payers)):
         accepted = put(accepted, i, accepted[i] + support[i])
         reimbursed = put(reimbursed, i, part(owed.outside_cap, row.claims.split[i]))
@@ -344,10 +350,10 @@ def progress(
     """Whether the contract ends or is changed in this row, and what is ordered for the next."""
     room = now.level * 0.0
     if row.exits.test > 0.0:
-        room = room_under_caps(terms, money.claims.accepted, money.savings.paid)
+        room = room_under_caps(terms, money.claims.accepted, money.savings.paid, now.size)
     ends, ended_now, compensation = exits(
         terms.exits, state.exits, row.exits, drawn.exits, now.activity, money.results, due.window,
-        paid.unpaid, room,
+        paid.unpaid, room, now.withdrawn,
     )  # fmt: skip
     since = ends.since
     claimed = state.claimed + money.results
@@ -403,12 +409,12 @@ def spare(row: Row, money: Due, stands: Progress, cash: Any) -> Any:
     return most(0.0, where(stands.settled, cash, held_back))
 
 
-def room_under_caps(terms: Terms, accepted: Tuple, paid: Tuple) -> Any:
+def room_under_caps(terms: Terms, accepted: Tuple, paid: Tuple, size: Any) -> Any:
     """What payers may still accept, and agencies pay out of savings, under their caps, pounds."""
     by_payer = accepted[0] * 0.0
-    contract = terms.claims.contract_cap
+    contract = part(terms.claims.contract_cap, size)
     for i in range(len(accepted)):
-        by_payer = by_payer + most(0.0, terms.claims.payer_cap[i] - accepted[i])
+        by_payer = by_payer + most(0.0, part(terms.claims.payer_cap[i], size) - accepted[i])
         contract = contract - accepted[i]
     room = most(0.0, least(by_payer, contract))
     for a in range(len(paid)):

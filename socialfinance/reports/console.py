@@ -8,12 +8,14 @@ from socialfinance.core.currency import CURRENCIES
 from socialfinance.engine.ready import ReadyPortfolio, prepare
 from socialfinance.reports import (
     built,
+    fund,
     funding,
     grants,
     guarantees,
     investors,
     loans,
     outcomes,
+    policy,
     provider,
     public,
     purse,
@@ -40,6 +42,8 @@ def report(result: Result, ready: ReadyPortfolio | None = None, deals: Iterable[
     provider.at_risk(page, figures)
     grants.grants(page, figures)
     funding.own_money(page, figures)
+    fund.fund(page, figures)
+    policy.policy(page, figures)
     purse.shared_purse(page, figures)
     public.council_by_council(page, figures)
     public.other_parties(page, figures)
@@ -55,9 +59,9 @@ def report(result: Result, ready: ReadyPortfolio | None = None, deals: Iterable[
 def what_this_is(page: Page, figures: Figures) -> None:
     """What was run, on what, and how far it can be trusted."""
     result, ready = figures.result, figures.ready
-    fund, calendar = ready.portfolio, ready.calendar
-    page.say(fund.title or fund.name)
-    page.say("-" * min(len(fund.title or fund.name), 110))
+    portfolio, calendar = ready.portfolio, ready.calendar
+    page.say(portfolio.title or portfolio.name)
+    page.say("-" * min(len(portfolio.title or portfolio.name), 110))
     page.say(
         f"{_many(len(ready.deals), 'deal')}{_with_whom(figures)} over {calendar.quarters} quarters from "
         f"{_day(calendar.start)} to {_day(calendar.row_date(calendar.quarters))}.",
@@ -68,7 +72,7 @@ def what_this_is(page: Page, figures: Figures) -> None:
         f"{_day(calendar.start)}.",
         f"Basis: {result.discount_basis}.",
     )
-    _sources(page, count_sources(fund))
+    _sources(page, count_sources(portfolio))
     page.say(
         "± is one standard error: the noise of simulating a limited number of futures, and nothing else.",
         "It says nothing of how well the inputs are known, which is the larger doubt. No more digits are",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from socialfinance.core.ledger import Ledger, nil_sum
-from socialfinance.engine.deal import own_draws, periods, run
+from socialfinance.engine.deal import Told, own_draws, periods, run
 from socialfinance.engine.ready import (
     ReadyDeal,
     ReadyPortfolio,
@@ -248,7 +248,7 @@ def test_loop_orders_give_the_same_bits(ready: ReadyPortfolio, which: str) -> No
         wishes, still = [], []
         for one, grant in zip(running, granted, strict=True):
             try:
-                wishes.append(one.send(grant))
+                wishes.append(one.send(Told(grant.wish)))
                 still.append(one)
             except StopIteration:
                 continue
@@ -266,11 +266,11 @@ def test_a_ration_is_kept(ready: ReadyPortfolio) -> None:
     futures = futures_of(deal, drawn(deal, common, 11, PATHS), common)
     ledger = Ledger(deal.calendar.year_of_row, len(PATHS))
     rows = periods(deal, (made,), futures, price_level(deal, common), (ledger,), rationed=True)
-    wish, granted = next(rows), np.zeros(len(PATHS))
+    asked, granted = next(rows), np.zeros(len(PATHS))
     while True:
-        granted = granted + wish * 0.5
+        granted = granted + asked.wish * 0.5
         try:
-            wish = rows.send(wish * 0.5)
+            asked = rows.send(Told(asked.wish * 0.5))
         except StopIteration:
             break
     drawn_down = ledger.of(reason="drawdown").sum(axis=0)

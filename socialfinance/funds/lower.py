@@ -1,0 +1,163 @@
+"""A fund made ready: its terms as floats, and its schedule by row from the plan of its deals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from socialfinance.core.time import Calendar
+from socialfinance.funds import fund_step, pool
+from socialfinance.funds.fund import Fund
+from socialfinance.funds.notes import Fixed, Note, OverPwlb, Performance, Residual
+from socialfinance.instruments.base import quarterly
+from socialfinance.markets import pwlb
+
+NO_LIMIT = float("inf")
+
+
+class Planned(NamedTuple):
+    """What the plan expects of one deal, the fund's share, by row of the portfolio: pounds."""
+
+    draws: tuple[float, ...]
+    back: tuple[float, ...]
+
+
+class Lowered(NamedTuple):
+    """A fund ready to run."""
+
+    terms: fund_step.Terms
+    opening: fund_step.State
+    schedule: tuple[fund_step.Row, ...]
+    pool: pool.Terms | None
+
+
+def annual_rate(note: Note) -> float | None:
+    """The rate a year, annual effective, at its base; None of notes that have none."""
+    rate = note.rate
+    if isinstance(rate, Fixed | Performance):
+        return rate.annual
+    if isinstance(rate, OverPwlb):
+        return pwlb.effective_rate(pwlb.rate(rate.term_years, "maturity", "certainty")) + rate.margin
+    return None
+
+
+def lower_note(note: Note) -> fund_step.NoteTerms:
+    """One note as floats."""
+    rate, base = note.rate, annual_rate(note) or 0.0
+    redemption = note.retail.redemption if note.retail is not None else None
+    return fund_step.NoteTerms(
+        commitment=note.commitment,
+        rank=note.rank,
+        repayable=note.repayable,
+        residual=isinstance(rate, Residual),
+        rate=quarterly(base),
+        extra=quarterly(base + rate.extra) - quarterly(base) if isinstance(rate, Performance) else 0.0,
+        nothing_at=rate.nothing_at if isinstance(rate, Performance) else 0.0,
+        all_at=rate.all_at if isinstance(rate, Performance) else 1.0,
+        cap=quarterly(rate.cap) if isinstance(rate, Residual) and rate.cap is not None else -1.0,
+        deferrable=note.deferrable,
+        compounds=float(note.compounds),
+        undrawn_fee=quarterly(note.undrawn_fee),
+        kept=redemption.kept if redemption is not None else 0.0,
+    )
+
+
+def lower(fund: Fund, calendar: Calendar, deals: Sequence[Planned]) -> Lowered:
+    """Terms, opening state and schedule of a fund over these deals, in their order."""
+    notes = tuple(lower_note(note) for note in fund.notes.values())
+    trigger = fund.waterfall.trigger
+    commitments = sum(note.commitment for note in notes)
+    none, nobody = (0.0,) * len(notes), (0.0,) * len(deals)
+    tests = tuple(
+        fund_step.TestTerms(test.kind == "interest", test.at_least, test.first_quarter, test.window)
+        for test in (trigger.tests.values() if trigger else ())
+    )
+    carry = fund.carry
+    terms = fund_step.Terms(
+        notes=notes,
+        ranks=tuple(
+            tuple(i for i, note in enumerate(notes) if note.rank == rank)
+            for rank in sorted({note.rank for note in notes})
+        ),
+        protected=tuple(trigger is None or note.rank <= trigger.protects for note in notes),
+        pro_rata=fund.waterfall.principal == "pro-rata",
+        tests=tests,
+        curable=trigger is not None and trigger.curable,
+        cure=float(trigger.cure_quarters) if trigger else 0.0,
+        notice=fund.calls.notice_quarters,
+        last_first=fund.calls.order == "last rank first",
+        recycled=fund.recycling.limit * commitments,
+        reserve=fund.reserve.target,
+        reserve_quarters=float(fund.reserve.interest_quarters),
+        reserve_called=fund.reserve.from_calls,
+        cash_yield=quarterly(fund.cash_yield),
+        carry=None if carry is None else fund_step.CarryTerms(
+            carry.style == "american", quarterly(carry.preferred), carry.share, carry.catch_up
+        ),
+        deals=len(deals),
+        no_notes=none,
+        no_deals=nobody,
+    )  # fmt: skip
+    schedule = rows(fund, calendar, deals)
+    longest = max((test.window for test in tests), default=1)
+    notice = fund.calls.notice_quarters
+    first = tuple(_need(schedule, deals, row) for row in range(notice))
+    opening = fund_step.State(
+        waiting=0.0, retained=0.0, held=0.0, reserve=0.0, under_way=first, cost_arrears=0.0, recycled=0.0,
+        drawn=none, balance=none, owed=none, received=none, hurdle=none, missed=none,
+        off=(-1.0,) * len(tests), ever=0.0, income=(0.0,) * longest, interest=(0.0,) * longest,
+        deal_drawn=nobody, deal_back=nobody, managers=0.0, gain=0.0, preferred=0.0, entitled=0.0,
+        whole_gain=0.0, by_deal=((0.0, 0.0, 0.0),) * len(deals),
+    )  # fmt: skip
+    return Lowered(terms, opening, schedule, lower_pool(fund))
+
+
+def lower_pool(fund: Fund) -> pool.Terms | None:
+    """The pooled guarantee as floats; None where there is none."""
+    if fund.pool is None:
+        return None
+    agreed = fund.pool
+    limit = NO_LIMIT if agreed.annual_limit is None else agreed.annual_limit
+    restores = float(agreed.recoveries_restore)
+    return pool.Terms(agreed.cap, limit, agreed.replenished, restores, agreed.fee / 4.0)
+
+
+def rows(fund: Fund, calendar: Calendar, deals: Sequence[Planned]) -> tuple[fund_step.Row, ...]:
+    """The fund's schedule by row."""
+    last, costs = calendar.quarters, fund.costs
+    until = last if costs.until_quarter is None else costs.until_quarter
+    budget = tuple(
+        (costs.set_up if row == 0 else 0.0) + (costs.per_year / 4.0 if 0 < row <= until else 0.0)
+        for row in range(last + 1)
+    )
+    draws = tuple(sum(deal.draws[row] for deal in deals) for row in range(last + 1))
+    notice = fund.calls.notice_quarters
+    return tuple(
+        fund_step.Row(
+            row=row,
+            costs=budget[row],
+            ahead=sum(budget[row + 1 : row + 1 + notice]) + sum(draws[row + 1 : row + 1 + notice]),
+            recycles=float(row <= fund.recycling.until_quarter),
+            draws_after=sum(draws[row + 1 :]),
+            planned_back=sum(sum(deal.back[: row + 1]) for deal in deals),
+            back_so_far=tuple(sum(deal.back[: row + 1]) for deal in deals),
+            back_after=tuple(sum(deal.back[row + 1 :]) for deal in deals),
+            reserved=float(any(x > 0.0 for deal in deals for x in deal.back[row:])),
+            redeemed=tuple(_asked_for(note, row) for note in fund.notes.values()),
+            final=row == last,
+        )
+        for row in range(last + 1)
+    )
+
+
+def _asked_for(note: Note, row: int) -> float:
+    """Share of a note's balance that holders ask back in this row."""
+    terms = note.retail.redemption if note.retail is not None else None
+    if terms is None or row < terms.first or (row - terms.first) % terms.every:
+        return 0.0
+    return terms.asked_for
+
+
+def _need(schedule: Sequence[fund_step.Row], deals: Sequence[Planned], row: int) -> float:
+    """What the plan needs in a row: calls for the first rows are made before close."""
+    return schedule[row].costs + sum(deal.draws[row] for deal in deals)

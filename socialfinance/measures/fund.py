@@ -1,0 +1,73 @@
+"""Figures of a fund's notes and of its money over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def note_figures(drawn: Array, loss: Array) -> dict[str, tuple[str, Array]]:
+    """Of one note by path: loss as a share of what was drawn; NaN where nothing was."""
+    return {
+        "loss_rate": ("fraction", np.divide(loss, drawn, out=np.full(loss.shape, np.nan), where=drawn > 0))
+    }
+
+
+def at_year_ends(rows: Array, year_of_row: Sequence[int]) -> Array:
+    """``(row, path)`` balances at the last row of each financial year, ``(year, path)``."""
+    last = {year: row for row, year in enumerate(year_of_row)}
+    return np.stack([rows[last[year]] for year in range(max(year_of_row) + 1)])
+
+
+def held_against(paid: Array, back: Array, annual: Sequence[float]) -> Array:
+    """Kaplan and Schoar's public market equivalent: FV of distributions / FV of contributions in the index.
+
+    ``paid`` and ``back`` are ``(row, path)``; ``annual`` is the index's return in each year from row 0, the
+    last going on. Above 1 the fund did better than the same money in the index. Kaplan, S. N. and Schoar, A.
+    (2005), "Private equity performance", Journal of Finance 60(4). NaN where nothing was paid in.
+    """
+    level = index_levels(annual, len(paid))
+    grown_paid, grown_back = np.zeros(paid.shape[1]), np.zeros(paid.shape[1])
+    for row in range(len(paid)):
+        to_end = level[-1] / level[row]
+        grown_paid += paid[row] * to_end
+        grown_back += back[row] * to_end
+    missing = np.full(grown_paid.shape, np.nan)
+    ratio: Array = np.divide(grown_back, grown_paid, out=missing, where=grown_paid > 0)
+    return ratio
+
+
+def index_levels(annual: Sequence[float], rows: int) -> list[float]:
+    """Level by row, 1 at row 0: (1 + return of the row's year)^(1/4) a quarter."""
+    level = [1.0]
+    for row in range(1, rows):
+        year = min((row - 1) // 4, len(annual) - 1)
+        level.append(level[-1] * (1.0 + annual[year]) ** 0.25)
+    return level
+
+
+def multiples(paid_in: float, distributed: float, value: float, commitment: float) -> dict[str, float]:
+    """DPI = distributed / paid in, RVPI = value / paid in, TVPI = DPI + RVPI, PIC = paid in / commitment."""
+    dpi, rvpi = distributed / paid_in, value / paid_in
+    return {"dpi": dpi, "rvpi": rvpi, "tvpi": dpi + rvpi, "pic": paid_in / commitment}
+
+
+def tail_contributions(gains: Array, worst: float) -> tuple[Array, Array, float]:
+    """By deal its part of the fund's mean loss in the ``worst`` share of futures, and its standard error.
+
+    ``gains`` is ``(deal, path)``. Euler: contribution = mean of -gain over the futures in which the sum of
+    gains is among the worst; they sum to the expected shortfall, the third value returned.
+    """
+    total = np.zeros(gains.shape[1])
+    for row in gains:
+        total += row
+    number = max(1, int(np.ceil(worst * len(total) - 1e-9)))
+    chosen = np.argsort(total, kind="stable")[:number]
+    losses = -gains[:, chosen]
+    means: Array = losses.mean(axis=1)
+    spread = losses.std(axis=1, ddof=1) if number > 1 else np.zeros(len(gains))
+    return means, np.asarray(spread / np.sqrt(number)), float(-total[chosen].mean())
