@@ -157,7 +157,9 @@ class Ran(NamedTuple):
     paid_in: Array
     """into deals"""
     received: Array
-    """from deals"""
+    """from deals, the pool's payments for them included, what is paid back to it left out"""
+    from_pool: Array
+    """what the pool paid, less what it had back or was booked as paid before it was met"""
     deal_paid: tuple[Array, ...]
     """by deal, over the life ``(path,)``"""
     deal_back: tuple[Array, ...]
@@ -367,6 +369,7 @@ class _Kept:
         self.back = tuple(by_row() for _ in range(notes))
         self.owed = tuple(by_row() for _ in range(notes))
         self.paid_in, self.received, self.value, self.cash = by_row(), by_row(), by_row(), by_row()
+        self.from_pool = by_row()
         self.locked, self.met = by_row(), np.ones((rows, count))
         self.in_deal = tuple(np.zeros(count) for _ in range(deals))
         self.from_deal = tuple(np.zeros(count) for _ in range(deals))
@@ -417,6 +420,9 @@ class _Kept:
             self.from_deal[d][:] += back[d] + pays.pays[d]
             self.paid_in[row] += put_in
             self.received[row] += back[d] + pays.pays[d]
+            self.from_pool[row] += pays.pays[d] - shared[d]
+            if position.pooled:
+                self.from_pool[row] -= position.share * moved[d].calls
         self.value[row], self.locked[row] = paid.value, paid.locked
         self.cash[row] = state.waiting + state.held + state.retained + state.reserve
         self.met[row] = called.met
@@ -504,8 +510,8 @@ class _Kept:
             for d, at in enumerate(policy.cut_at):
                 cut[d] = np.asarray(at) < policy_step.NEVER
         return Ran(
-            self.ledger, self.calls, self.back, self.paid_in, self.received, self.in_deal, self.from_deal,
-            self.value, self.cash, self.locked, self.met, state, covered, policy, cut,
+            self.ledger, self.calls, self.back, self.paid_in, self.received, self.from_pool, self.in_deal,
+            self.from_deal, self.value, self.cash, self.locked, self.met, state, covered, policy, cut,
             (self.worth[0], self.worth[1], self.worth[2]), self.by_deal, self.owed,
         )  # fmt: skip
 

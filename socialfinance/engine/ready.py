@@ -147,7 +147,7 @@ def prepare(portfolio: Portfolio) -> ReadyPortfolio:
         deals.append(ready)
     _check_factors(portfolio)
     discount = found.rate if found else rate.rate  # type: ignore[union-attr]
-    fund = ready_fund(portfolio, calendar, deals)
+    fund = ready_fund(portfolio, calendar, deals, common)
     return ReadyPortfolio(portfolio, calendar, tuple(deals), parties, discount, basis, fund)
 
 
@@ -423,7 +423,7 @@ def _check_factors(portfolio: Portfolio) -> None:
                 loaded.add(factor)
     for name in sorted(gaussian.keys() - loaded):
         raise InputError("is a factor that no driver loads on", field=f"factors.{name}", given=name)
-    used = {value for path, value in walk(portfolio.deals, "deals") if path.endswith(".index")}
+    used = {value for path, value in walk(portfolio) if path.endswith(".index")}
     for name in portfolio.indices:
         if name not in used:
             raise InputError("is an index that nothing follows", field=f"indices.{name}", given=name)

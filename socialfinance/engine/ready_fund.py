@@ -11,6 +11,7 @@ from socialfinance.core.time import Calendar
 from socialfinance.funds import policy_step
 from socialfinance.funds.fund import Fund
 from socialfinance.funds.lower import Lowered, Planned, lower
+from socialfinance.scenarios.common import Common
 
 if TYPE_CHECKING:
     from socialfinance.engine.ready import ReadyDeal
@@ -54,7 +55,9 @@ class ReadyFund(NamedTuple):
         return tuple(self.fund.notes)
 
 
-def ready_fund(portfolio: Portfolio, calendar: Calendar, deals: Sequence[ReadyDeal]) -> ReadyFund | None:
+def ready_fund(
+    portfolio: Portfolio, calendar: Calendar, deals: Sequence[ReadyDeal], common: Common
+) -> ReadyFund | None:
     """Lower the fund over the deals it holds; None where it has no notes."""
     fund = portfolio.fund
     if not fund.notes:
@@ -72,6 +75,11 @@ def ready_fund(portfolio: Portfolio, calendar: Calendar, deals: Sequence[ReadyDe
         if party is not None and party != MANAGER:
             _check_party(portfolio, party, field)
     _check_dates(fund, calendar)
+    if fund.costs.index is not None and fund.costs.index not in portfolio.indices:
+        raise InputError(
+            "names an index the portfolio does not have", field="fund.costs.index", given=fund.costs.index,
+            allowed=", ".join(portfolio.indices) or "none declared under indices",
+        )  # fmt: skip
     held = [deal for deal in deals if _share(deal, fund.party) > 0.0]
     if not held:
         raise InputError(
@@ -79,12 +87,13 @@ def ready_fund(portfolio: Portfolio, calendar: Calendar, deals: Sequence[ReadyDe
             allowed="the party named as investor in the deals the fund holds",
         )  # fmt: skip
     _check_deals(fund, held, guarantors)
+    plan_level = common.level(fund.costs.index, calendar.start)
     planned = [_planned(deal, _share(deal, fund.party), calendar) for deal in held]
     positions = tuple(
         _position(fund, deal, plan, calendar, guarantors) for deal, plan in zip(held, planned, strict=True)
     )
     return ReadyFund(
-        fund, fund.party, holders, positions, lower(fund, calendar, planned),
+        fund, fund.party, holders, positions, lower(fund, calendar, planned, plan_level),
         _policy(fund, held, calendar), guarantors,
     )  # fmt: skip
 

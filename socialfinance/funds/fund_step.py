@@ -110,7 +110,11 @@ class Row(NamedTuple):
     back_after: tuple[float, ...]
     """planned receipts after this row by deal"""
     reserved: float
-    """1 while a reserve is kept: to the last planned receipt"""
+    """1 while a reserve is kept: until nearly all that is planned to come back has"""
+    costs_after: float
+    """planned running costs after this row, over the price level of this row"""
+    calls_costs: float
+    """1 while notes are called for running costs: until the plan has drawn all it will"""
     redeemed: tuple[float, ...]
     """by note: share of the balance that holders ask back in this row"""
     final: bool
@@ -178,6 +182,8 @@ class Called(NamedTuple):
     """granted over asked; 1 where nothing was asked"""
     accrued: Tuple
     """interest that falls due, by note"""
+    level: Any
+    """price level of the budget"""
 
 
 class Paid(NamedTuple):
@@ -262,7 +268,7 @@ def call(terms: Terms, state: State, amount: Any) -> Tuple:
 def reserve_target(terms: Terms, row: Row, accrued: Tuple, balance: Tuple) -> Any:
     """Pounds to keep: a sum, quarters of interest that may not be put off, and cash for redemptions.
 
-    Nil once the plan expects nothing more from the deals.
+    Nil once the plan expects next to nothing more from the deals.
     """
     target: Any = terms.reserve
     for i, note in enumerate(terms.notes):
@@ -276,6 +282,7 @@ def draw(terms: Terms, state: State, row: Row, level: Any, fee: Any, wishes: Tup
     """Call money, pay running costs, grant what deals ask for, as far as it goes.
 
     Without notice the call is what is short: costs + wishes + the reserve where calls fill it, less cash.
+    Once the plan has drawn all it will, costs are paid out of what there is: no note is called for them.
     With notice, what arrives was called earlier, and the call now is what the plan needs ahead. Costs come
     first, out of the reserve too; deals get the same fraction of what they ask. Cash is used in this order:
     called money, what is held behind the notes, what may be recycled, calls.
@@ -288,8 +295,9 @@ def draw(terms: Terms, state: State, row: Row, level: Any, fee: Any, wishes: Tup
     lacking = cash * 0.0
     if terms.reserve_called and not row.final:
         lacking = most(0.0, reserve_target(terms, row, accrued, state.balance) - state.reserve)
-    need = costs + asked + lacking
-    now = most(0.0, need - cash) if terms.notice == 0 else state.under_way[0]
+    need = part(costs, row.calls_costs) + asked + lacking
+    has = cash if row.calls_costs > 0.0 else most(0.0, cash - costs)
+    now = most(0.0, need - has) if terms.notice == 0 else state.under_way[0]
     calls = call(terms, state, now)
     came = total(calls)
     drawn = tuple(a + b for a, b in zip(state.drawn, calls, strict=True))
@@ -304,7 +312,11 @@ def draw(terms: Terms, state: State, row: Row, level: Any, fee: Any, wishes: Tup
     before = retained
     waiting, held, retained = spend(total(granted) if granted else 0.0, (waiting, held, retained))
     under_way = state.under_way
-    unmet = (costs - paid) + (asked - (total(granted) if granted else 0.0)) + (lacking - filled)
+    unmet = (
+        part(costs - paid, row.calls_costs)
+        + (asked - (total(granted) if granted else 0.0))
+        + (lacking - filled)
+    )
     if terms.notice > 0:
         under_way = call_ahead(terms, state, row, unmet + row.ahead - (waiting + held + retained))
     balance, hurdle, gain = add_to_notes(terms, state, calls)
@@ -314,7 +326,7 @@ def draw(terms: Terms, state: State, row: Row, level: Any, fee: Any, wishes: Tup
         balance=balance, hurdle=hurdle, gain=gain, whole_gain=state.whole_gain + (gain - state.gain),
         deal_drawn=tuple(a + b for a, b in zip(state.deal_drawn, granted, strict=True)),
     )  # fmt: skip
-    return after, Called(calls, paid, earned, granted, met, accrued)
+    return after, Called(calls, paid, earned, granted, met, accrued, level)
 
 
 def spend(amount: Any, purses: Tuple) -> Tuple:
@@ -544,7 +556,11 @@ def repay(terms: Terms, state: State, cash: Any, locked: Any) -> tuple[State, Tu
 def share_out(
     terms: Terms, state: State, row: Row, cash: Any, locked: Any, called: Called, back: Tuple
 ) -> tuple[State, Tuple, Tuple, Any, Any]:
-    """What residual notes have, after the manager's carry: capital first, then more, up to their cap."""
+    """What residual notes have, after the manager's carry: capital first, then more, up to their cap.
+
+    They wait while deals are still to draw where other notes would be called, while interest is owed, and in
+    a lock-up; what the budget still needs is kept before them.
+    """
     capital, more = terms.no_notes, terms.no_notes
     # interest put off ranks ahead, and what is still to be drawn would be owed again: residual notes wait
     waits = locked
@@ -552,7 +568,8 @@ def share_out(
         waits = cash >= 0.0
     for owed in state.owed:
         waits = either(waits, owed > HALF_A_PENNY)
-    offered = where(waits, 0.0, cash) if any(n.residual for n in terms.notes) else cash * 0.0
+    free = most(0.0, cash - row.costs_after * called.level)  # the fund must still be run
+    offered = where(waits, 0.0, free) if any(n.residual for n in terms.notes) else cash * 0.0
     rest = cash - offered
     state, carry = take_carry(terms, state, called, back, offered)
     offered = offered - carry

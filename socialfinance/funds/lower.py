@@ -13,6 +13,8 @@ from socialfinance.instruments.base import quarterly
 from socialfinance.markets import pwlb
 
 NO_LIMIT = float("inf")
+NEARLY_ALL = 0.99
+"""Share of planned receipts from which no reserve is kept any more."""
 
 
 class Planned(NamedTuple):
@@ -62,8 +64,14 @@ def lower_note(note: Note) -> fund_step.NoteTerms:
     )
 
 
-def lower(fund: Fund, calendar: Calendar, deals: Sequence[Planned]) -> Lowered:
-    """Terms, opening state and schedule of a fund over these deals, in their order."""
+def lower(
+    fund: Fund, calendar: Calendar, deals: Sequence[Planned], plan_level: Sequence[float] | None = None
+) -> Lowered:
+    """Terms, opening state and schedule of a fund over these deals, in their order.
+
+    ``plan_level`` is the planned price level of the budget by row; none: it does not grow.
+    """
+    level = plan_level or (1.0,) * (calendar.quarters + 1)
     notes = tuple(lower_note(note) for note in fund.notes.values())
     trigger = fund.waterfall.trigger
     commitments = sum(note.commitment for note in notes)
@@ -98,7 +106,7 @@ def lower(fund: Fund, calendar: Calendar, deals: Sequence[Planned]) -> Lowered:
         no_notes=none,
         no_deals=nobody,
     )  # fmt: skip
-    schedule = rows(fund, calendar, deals)
+    schedule = rows(fund, calendar, deals, level)
     longest = max((test.window for test in tests), default=1)
     notice = fund.calls.notice_quarters
     first = tuple(_need(schedule, deals, row) for row in range(notice))
@@ -122,7 +130,9 @@ def lower_pool(fund: Fund) -> pool.Terms | None:
     return pool.Terms(agreed.cap, limit, agreed.replenished, restores, agreed.fee / 4.0)
 
 
-def rows(fund: Fund, calendar: Calendar, deals: Sequence[Planned]) -> tuple[fund_step.Row, ...]:
+def rows(
+    fund: Fund, calendar: Calendar, deals: Sequence[Planned], plan_level: Sequence[float]
+) -> tuple[fund_step.Row, ...]:
     """The fund's schedule by row."""
     last, costs = calendar.quarters, fund.costs
     until = last if costs.until_quarter is None else costs.until_quarter
@@ -130,19 +140,23 @@ def rows(fund: Fund, calendar: Calendar, deals: Sequence[Planned]) -> tuple[fund
         (costs.set_up if row == 0 else 0.0) + (costs.per_year / 4.0 if 0 < row <= until else 0.0)
         for row in range(last + 1)
     )
+    planned = tuple(x * level for x, level in zip(budget, plan_level, strict=True))
     draws = tuple(sum(deal.draws[row] for deal in deals) for row in range(last + 1))
     notice = fund.calls.notice_quarters
+    back = tuple(sum(sum(deal.back[: row + 1]) for deal in deals) for row in range(last + 1))
     return tuple(
         fund_step.Row(
             row=row,
             costs=budget[row],
-            ahead=sum(budget[row + 1 : row + 1 + notice]) + sum(draws[row + 1 : row + 1 + notice]),
+            ahead=sum(planned[row + 1 : row + 1 + notice]) + sum(draws[row + 1 : row + 1 + notice]),
             recycles=float(row <= fund.recycling.until_quarter),
             draws_after=sum(draws[row + 1 :]),
-            planned_back=sum(sum(deal.back[: row + 1]) for deal in deals),
+            planned_back=back[row],
             back_so_far=tuple(sum(deal.back[: row + 1]) for deal in deals),
             back_after=tuple(sum(deal.back[row + 1 :]) for deal in deals),
-            reserved=float(any(x > 0.0 for deal in deals for x in deal.back[row:])),
+            reserved=float(back[row] < NEARLY_ALL * back[-1]),
+            costs_after=sum(planned[row + 1 :]) / plan_level[row],
+            calls_costs=float(sum(draws[row:]) > 0.0),
             redeemed=tuple(_asked_for(note, row) for note in fund.notes.values()),
             final=row == last,
         )
