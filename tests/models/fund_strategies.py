@@ -243,9 +243,7 @@ def plans(draw: Any, last: int) -> Json:
     back = size * draw(percents(90, 200)) / back_over
     return {
         "draws": [size / drawn_over if first <= t < first + drawn_over else 0.0 for t in range(last + 1)],
-        "back": [
-            back if 0 <= t - first - drawn_over - waits < back_over else 0.0 for t in range(last + 1)
-        ],
+        "back": [back if 0 <= t - first - drawn_over - waits < back_over else 0.0 for t in range(last + 1)],
     }
 
 
@@ -269,7 +267,5 @@ def cases(draw: Any) -> Json:
             back.append(draw(maybe(percents(0, 150), 1.0)) * plan["back"][t] if alive else 0.0)
             pool.append(float(draw(rarely(st.integers(1, 9_000), 0))) if pooled and not alive else 0.0)
         fee = float(draw(rarely(st.integers(1, 400), 0)))
-        rows.append(
-            {"level": (1 + growth) ** t, "fee": fee, "wishes": wishes, "back": back, "pool": pool}
-        )
+        rows.append({"level": (1 + growth) ** t, "fee": fee, "wishes": wishes, "back": back, "pool": pool})
     return {"fund": fund, "last": last, "plans": deals, "rows": rows}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from socialfinance.funds import fund_step, pool
 from tests.models.fund_strategies import (
@@ -37,7 +38,13 @@ def flows(step: Step) -> dict[str, Any]:
     """Every payment of a row by name, and what is in the fund after it; by note as tuples."""
     found = {what: getattr(step.paid, what) for what in (*BY_NOTE, *ALONE)}
     called = {what: getattr(step.called, what) for what in ("calls", "granted", "costs", "earned")}
-    return {**found, **called, "balance": step.state.balance, "owed": step.state.owed, "cash": cash(step.state)}
+    return {
+        **found,
+        **called,
+        "balance": step.state.balance,
+        "owed": step.state.owed,
+        "cash": cash(step.state),
+    }
 
 
 def flat(step: Step) -> list[Any]:
@@ -162,6 +169,20 @@ def test_a_capped_note_has_no_more_than_its_cap(case: Json) -> None:
         for step in done:
             worth = worth * grows + step.called.calls[i] - step.paid.principal[i] - step.paid.more[i]
         assert worth >= -CLOSE * commitments(case) * grows ** len(done)
+
+
+@given(cases())
+@USUAL
+def test_nothing_is_lost_where_nobody_has_the_surplus(case: Json) -> None:
+    """A fund that need not say who has what is left at the end leaves nothing."""
+    fund = case["fund"]
+    if any(n["rate"]["basis"] == "residual" and n["rate"]["cap"] is None for n in fund["notes"].values()):
+        alone: Json = {**case, "fund": {**fund, "surplus_to": None}}
+        try:
+            done = steps(alone)
+        except ValidationError:
+            return  # it has to say
+        assert done[-1].paid.surplus <= CLOSE * commitments(case)
 
 
 def doubled(case: Json) -> Json:
