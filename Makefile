@@ -17,8 +17,8 @@ $(shell [ -x $(BIN)/python ] && [ "$$(cat $(READY) 2>/dev/null)" = "$(CURDIR)" ]
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
-demo: $(READY) ## simulate a fund of social outcomes contracts, 100,000 futures
-	$(BIN)/socialfinance run collective-impact-fund --paths 100000 --seed 7
+demo: $(READY) ## simulate a fund of social outcomes contracts, 20,000 futures
+	$(BIN)/socialfinance run collective-impact-fund --paths 20000 --seed 7
 
 test: lint ## style, types, then every test that is quick
 	$(BIN)/python -m pytest -q -n 2

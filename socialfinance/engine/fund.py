@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from socialfinance.core.ledger import Ledger
-from socialfinance.core.parties import OUTSIDE
+from socialfinance.core.parties import OUTSIDE, PUBLIC
 from socialfinance.engine.deal import Asked, Outcome, Told, periods
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, drawn, futures_of, price_level, value_of
 from socialfinance.engine.ready_fund import MANAGER, Position, ReadyFund
 from socialfinance.funds import fund_step, policy_step, pool
 from socialfinance.kernels.luck import uniform_block
+from socialfinance.measures.paths import sum_rows
 from socialfinance.scenarios.common import Common
 from socialfinance.scenarios.keys import key
 
@@ -59,6 +60,8 @@ class Alone(NamedTuple):
     recovered: Array | None
     worth: tuple[Array, Array, Array] | None
     """value, cost and starts by financial year, where a policy judges it"""
+    public: dict[str, tuple[Array, Array]]
+    """by public body: received less paid, and cashable savings in it, over the life"""
 
 
 NOTHING = Moved(0.0, 0.0, 0.0, 0.0)
@@ -143,7 +146,20 @@ def alone(ready: ReadyPortfolio, position: Position, outcome: Outcome) -> Alone:
             row = own + deal.first_row
             for table, amount in zip(worth, _worth(deal, done, outcome.futures, row), strict=True):
                 table[ready.calendar.year_of_row[row]] += amount
-    return Alone(paid_in, back, ledger.seen_rows.get(CALL), ledger.seen_rows.get(BACK), worth)  # type: ignore[arg-type]
+    return Alone(
+        paid_in, back, ledger.seen_rows.get(CALL), ledger.seen_rows.get(BACK), worth,  # type: ignore[arg-type]
+        public_nets(ready, ledger),
+    )  # fmt: skip
+
+
+def public_nets(ready: ReadyPortfolio, ledger: Ledger) -> dict[str, tuple[Array, Array]]:
+    """By public body in a deal: received less paid, and cashable savings in it, over the life."""
+    nil = np.zeros((ledger.rows, ledger.paths))
+    return {
+        party: (sum_rows(net), sum_rows(ledger.saved.get(party, nil)))
+        for party, net in sorted(ledger.net.items())
+        if ready.parties[party].kind in PUBLIC
+    }
 
 
 class Ran(NamedTuple):
@@ -180,6 +196,8 @@ class Ran(NamedTuple):
     """by financial year, all deals under the policy: value, cost, starts"""
     by_deal: tuple[Array, Array]
     """value and cost over the life by deal ``(deal, path)``"""
+    public: dict[str, tuple[Array, Array]]
+    """by public body, in the deals held: received less paid, and cashable savings in it, over the life"""
     repaid: tuple[Array, ...]
     """by note ``(row, path)``: what is owed after the row"""
 
@@ -375,6 +393,7 @@ class _Kept:
         self.from_deal = tuple(np.zeros(count) for _ in range(deals))
         self.worth = tuple(np.zeros((years, count)) for _ in range(3))
         self.by_deal = (np.zeros((deals, count)), np.zeros((deals, count)))
+        self.public: dict[str, tuple[Array, Array]] = {}
         self.this_row: tuple[Any, Any, Any] = ((), (), ())
 
     def count(self, row: int, asked: Sequence[Asked | None], runners: Sequence[Runner]) -> None:
@@ -498,6 +517,15 @@ class _Kept:
         runners: Sequence[Runner], runs: Sequence[Alone] | None,
     ) -> Ran:  # fmt: skip
         """All that was kept."""
+        for d in range(len(runners)):
+            runner = runners[d]
+            public = runs[d].public if runs is not None else {}
+            if isinstance(runner, Live):
+                public = public_nets(self.ready, runner.ledger)
+            for party, (flows, savings) in public.items():
+                so_far = self.public.setdefault(party, (np.zeros(self.count_of), np.zeros(self.count_of)))
+                so_far[0][:] += flows
+                so_far[1][:] += savings
         if runs is not None:
             for d, one in enumerate(runs):
                 for table, mine in zip(self.worth, one.worth or (), strict=False):
@@ -512,7 +540,7 @@ class _Kept:
         return Ran(
             self.ledger, self.calls, self.back, self.paid_in, self.received, self.from_pool, self.in_deal,
             self.from_deal, self.value, self.cash, self.locked, self.met, state, covered, policy, cut,
-            (self.worth[0], self.worth[1], self.worth[2]), self.by_deal, self.owed,
+            (self.worth[0], self.worth[1], self.worth[2]), self.by_deal, self.public, self.owed,
         )  # fmt: skip
 
 
@@ -550,6 +578,8 @@ def _map(combine: Any, a: Any, b: Any) -> Any:
     """Combine two results leaf by leaf; ledgers by leg, single numbers as they are."""
     if isinstance(a, Ledger):
         return a.combined(b, combine)
+    if isinstance(a, dict):
+        return {name: _map(combine, a[name], b[name]) for name in a}
     if isinstance(a, tuple):
         made = [_map(combine, x, y) for x, y in zip(a, b, strict=True)]
         return type(a)(*made) if hasattr(a, "_fields") else tuple(made)

@@ -71,7 +71,7 @@ def fund_figures(ready: ReadyPortfolio, ran: Ran, scope: str) -> dict[Key, Array
     keep(fund.party, NET, investor_figures(paid, back, ready.discount))
     keep(fund.party, GROSS, investor_figures(ran.paid_in, ran.received, ready.discount))
     keep(fund.party, "fund", _whole(ready, fund, ran))
-    for year, figures in _by_year(ready, fund, ran):
+    for year, figures in _by_year(ready, fund, ran) if scope == "fund" else ():
         keep(fund.party, "fund", figures, year=year)
     for d, position in enumerate(fund.positions):
         gain = ran.deal_back[d] - ran.deal_paid[d]
@@ -206,6 +206,9 @@ def policy_figures(ready: ReadyPortfolio, ran: Ran, without: Ran) -> dict[Key, A
             for y, year in enumerate(years):
                 found[Key(scope, "", fund.party, "policy", year, name, unit)] = table[y]
             found[Key(scope, "", fund.party, "policy", "", name, unit)] = sum_rows(table)
+        for party, (net, saved) in one.public.items():
+            found[Key(scope, "", party, "payer", "", "paid", "pounds")] = saved - net
+            found[Key(scope, "", party, "payer", "", "saving", "pounds")] = saved
         for d, position in enumerate(fund.positions):
             if fund.policy.judged[d]:
                 for name, table in zip(("value", "cost"), one.by_deal, strict=True):

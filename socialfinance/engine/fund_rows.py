@@ -26,8 +26,8 @@ def fund_rows(ready: ReadyPortfolio, kept: Kept) -> Iterator[Row]:
     if fund is None:
         return
     scopes = ("fund", WITHOUT_POLICY) if fund.policy is not None else ("fund",)
+    yield from _multiples(ready, fund, kept, "fund")
     for scope in scopes:
-        yield from _multiples(ready, fund, kept, scope)
         yield from _tail(fund, kept, scope)
         yield from _note_rates(fund, kept, scope)
     if fund.policy is not None:

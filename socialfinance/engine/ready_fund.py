@@ -64,6 +64,12 @@ def ready_fund(
         return None
     assert fund.party is not None
     _check_party(portfolio, fund.party, "fund.party")
+    held = [deal for deal in deals if _share(deal, fund.party) > 0.0]
+    if not held:
+        raise InputError(
+            "fills the investor's role in no deal", field="fund.party", given=fund.party,
+            allowed="the party named as investor in the deals the fund holds",
+        )  # fmt: skip
     holders = tuple(
         _holders(portfolio, note.holder, f"fund.notes.{name}.holder", fund.party)
         for name, note in fund.notes.items()
@@ -79,12 +85,6 @@ def ready_fund(
         raise InputError(
             "names an index the portfolio does not have", field="fund.costs.index", given=fund.costs.index,
             allowed=", ".join(portfolio.indices) or "none declared under indices",
-        )  # fmt: skip
-    held = [deal for deal in deals if _share(deal, fund.party) > 0.0]
-    if not held:
-        raise InputError(
-            "fills the investor's role in no deal", field="fund.party", given=fund.party,
-            allowed="the party named as investor in the deals the fund holds",
         )  # fmt: skip
     _check_deals(fund, held, guarantors)
     plan_level = common.level(fund.costs.index, calendar.start)

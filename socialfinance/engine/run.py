@@ -15,6 +15,7 @@ from socialfinance.engine.block import run_block
 from socialfinance.engine.cases import break_even_rows, bridge_rows, case_rows
 from socialfinance.engine.fund_rows import fund_rows
 from socialfinance.engine.ready import ReadyPortfolio, prepare
+from socialfinance.engine.ready_fund import ReadyFund
 from socialfinance.engine.workers import run_in_processes
 from socialfinance.funds.portfolio import Portfolio
 from socialfinance.instruments.base import flat
@@ -98,7 +99,18 @@ def estimate(ready: ReadyPortfolio, paths: int, chunk: int = CHUNK, workers: int
         one = rows * (parties + 12 + 2 * nodes) + legs * years
         working = max(working, one * (1 + len(deal.comparators) // 2))
     shared = (len(ready.parties) + 6) * (ready.calendar.quarters + 1)
+    if ready.fund is not None:
+        more, at_once = fund_needs(ready, ready.fund)
+        figures, shared = figures + more, shared + at_once
     return Estimate(paths, width, threads, 2 * 8 * figures * paths, threads * 8 * width * (working + shared))
+
+
+def fund_needs(ready: ReadyPortfolio, fund: ReadyFund) -> tuple[int, int]:
+    """Numbers a path that a fund adds: figures kept, and arrays in work (its own, and deals' flows)."""
+    years, rows = len(ready.calendar.financial_years), ready.calendar.quarters + 1
+    notes, deals, runs = len(fund.names), len(fund.positions), 2 if fund.policy is not None else 1
+    kept = 10 * years + runs * (15 * notes + 5 * deals + 60) + (3 * years + 4 * deals + 40) * (runs - 1) * 2
+    return kept, rows * (3 * deals + runs * (4 * notes + 20))
 
 
 def _worthwhile(ready: ReadyPortfolio, paths: int) -> int:

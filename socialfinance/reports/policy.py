@@ -148,8 +148,27 @@ def who_gains(page: Page, figures: Figures, ready: ReadyFund) -> None:
             ))
         )  # fmt: skip
     page.table(
-        "Who gains and who loses (£000)",
+        "Who gains and who loses: investors (£000)",
         ("", "Drawn without", "with", "Expected gain without", "with", "IRR without", "with",
          "Chance of loss without", "with"),
         rows,
     )  # fmt: skip
+    bodies = sorted(
+        {row.party for row in figures.result.measures_rows if (row.scope, row.role) == ("fund", "payer")}
+    )
+    public = [
+        (figures.title(body), *(
+            cell(figures.row(m, scope=scope, party=body, role="payer"), THOUSANDS, page)
+            for m in ("paid", "saving") for scope in (WITHOUT_POLICY, "fund")
+        ))
+        for body in bodies
+    ]  # fmt: skip
+    page.table(
+        "Who gains and who loses: those who pay for outcomes, in the fund's deals (£000)",
+        ("Council or other public body", "Paid without", "with", "Cashable saving without", "with"), public,
+    )  # fmt: skip
+    page.say(
+        "Only the fund's money moves: no body pays for another. One whose programme grows pays more under",
+        "the cap that it agreed to raise, and has more outcomes; one whose programme is cut pays and has",
+        "less.",
+    )

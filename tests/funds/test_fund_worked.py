@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from socialfinance.funds import pool
 from tests.models.fund_strategies import Step, made_ready, steps
@@ -71,14 +72,14 @@ def test_lock_up_and_cure() -> None:
         }},
     ))  # fmt: skip
     assert [step.paid.locked for step in done[:4]] == [0.0, 1.0, 1.0, 0.0]
-    assert [10.0, 0.0] == of_row(done[1], "interest")
-    assert [5.0, 0.0] == of_row(done[1], "principal")
-    assert [9.95, 0.0] == of_row(done[2], "interest")
-    assert [20.05, 0.0] == of_row(done[2], "principal")
-    assert [0.0, 20.20] == of_row(done[2], "owed")
-    assert [9.7495, 30.604] == of_row(done[3], "interest")
-    assert [9.6465, 0.0] == of_row(done[3], "principal")
-    assert [965.3035, 500.0] == of_row(done[3], "balance")
+    assert of_row(done[1], "interest") == [10.0, 0.0]
+    assert of_row(done[1], "principal") == [5.0, 0.0]
+    assert of_row(done[2], "interest") == [9.95, 0.0]
+    assert of_row(done[2], "principal") == [20.05, 0.0]
+    assert of_row(done[2], "owed") == [0.0, 20.20]
+    assert of_row(done[3], "interest") == [9.7495, 30.604]
+    assert of_row(done[3], "principal") == [9.6465, 0.0]
+    assert of_row(done[3], "balance") == [965.3035, 500.0]
 
 
 def test_the_reserve_pays_a_senior_coupon() -> None:
@@ -100,7 +101,7 @@ def test_the_reserve_pays_a_senior_coupon() -> None:
     assert [step.paid.interest[0] for step in done[:6]] == pytest.approx([0.0, 10.0, 10.0, 10.0, 4.0, 16.06])
     assert [step.state.reserve for step in done[:6]] == pytest.approx([0.0, 20.0, 14.0, 4.0, 0.0, 3.94])
     assert [step.state.missed[0] for step in done[:6]] == [0.0, 0.0, 0.0, 0.0, 1.0, 1.0]
-    assert [6.0, 0.0] == of_row(done[4], "owed")
+    assert of_row(done[4], "owed") == [6.0, 0.0]
     assert not any(sum(step.paid.principal) + sum(step.paid.more) for step in done[:6])
 
 
@@ -126,7 +127,7 @@ def test_pro_rata_then_sequential() -> None:
     ))  # fmt: skip
     principal = [[200.0, 100.0], [60.0, 0.0], [100.0, 0.0], [240.0, 160.0]]
     for step, expected in zip(done[1:], principal, strict=True):
-        assert expected == of_row(step, "principal")
+        assert of_row(step, "principal") == expected
     assert [step.paid.value for step in done[1:]] == pytest.approx([600.0, 360.0, 300.0 * 46 / 90, 0.0])
     assert [step.paid.locked for step in done] == [0.0, 0.0, 1.0, 1.0, 1.0]
 
@@ -186,10 +187,10 @@ def test_a_capped_note_and_the_community() -> None:
         {"senior": note(600.0, 1, ONE_A_QUARTER), "equity": equity},
         [[1_000.0, 0.0, 0.0, 0.0]], [[0.0, 700.0, 500.0, 0.0]], cash_yield=ONE_A_QUARTER,
     ))  # fmt: skip
-    assert [6.0, 0.0] == of_row(done[1], "interest")
-    assert [600.0, 94.0] == of_row(done[1], "principal")
-    assert [0.0, 306.0] == of_row(done[2], "principal")
-    assert [0.0, 14.28] == of_row(done[2], "more")
+    assert of_row(done[1], "interest") == [6.0, 0.0]
+    assert of_row(done[1], "principal") == [600.0, 94.0]
+    assert of_row(done[2], "principal") == [0.0, 306.0]
+    assert of_row(done[2], "more") == [0.0, 14.28]
     assert done[2].state.held == pytest.approx(179.72)
     assert done[3].paid.surplus == pytest.approx(181.5172)
 
@@ -206,23 +207,24 @@ def test_a_performance_rate_half_way() -> None:
         {"note": {**note(1_000.0, 1, 0.0), "rate": rate}},
         [[1_000.0, 0.0, 0.0, 0.0]], [[0.0, 200.0, 0.0, 1_000.0]], came=[[0.0, 170.0, 100.0, 1_000.0]],
     ))  # fmt: skip
-    assert [9.853407] == of_row(done[1], "interest")
-    assert [839.853407] == of_row(done[1], "balance")
-    assert [12.323880] == of_row(done[2], "interest")
+    assert of_row(done[1], "interest") == [9.853407]
+    assert of_row(done[1], "balance") == [839.853407]
+    assert of_row(done[2], "interest") == [12.323880]
 
 
 def test_a_performance_rate_on_plan_is_whole() -> None:
     """All that was planned by the last row came by then: 8%, every quarter from the second receipt on.
 
     100 a quarter as planned, on a note of 1,000: in row 2 the 100 planned in row 1 have come, all of them.
-    Row 1 takes 9.853407 of interest and repays 90.146593; row 2 bears 8% on 909.853407: 17.675313.
+    Row 1 takes 9.853407 of interest and repays 90.146593; row 2 bears 8% on 909.853407,
+    (1.08^0.25 - 1) x 909.853407 = 17.675310.
     """
     rate = {"basis": "performance", "annual": 0.04, "extra": 0.04, "nothing_at": 0.7, "all_at": 1.0}
     done = steps(case(
         {"note": {**note(1_000.0, 1, 0.0), "rate": rate}},
         [[1_000.0, 0.0, 0.0, 0.0]], [[0.0, 100.0, 100.0, 1_000.0]],
     ))  # fmt: skip
-    assert [17.675313] == of_row(done[2], "interest")
+    assert of_row(done[2], "interest") == [17.675310]
 
 
 def test_a_fee_on_what_is_undrawn_starts_after_close() -> None:
@@ -250,7 +252,7 @@ def test_redemptions_go_by_rank() -> None:
         [[900.0, 0.0, 0.0, 0.0]], [[0.0, 90.0, 0.0, 1_000.0]],
     ))  # fmt: skip
     assert done[1].state.reserve == pytest.approx(90.0)
-    assert [0.0, 90.0] == of_row(done[2], "redeemed")
+    assert of_row(done[2], "redeemed") == [0.0, 90.0]
 
 
 def test_a_manager_shares_no_pound_twice() -> None:
@@ -265,6 +267,39 @@ def test_a_manager_shares_no_pound_twice() -> None:
         carry={"preferred": 0.08, "share": 0.2, "catch_up": 1.0},
     ))  # fmt: skip
     assert sum(step.paid.carry for step in done) <= 16.0 + 1e-9
+
+
+def test_what_is_left_in_a_lock_up_is_not_lost() -> None:
+    """A fund that ends in a lock-up, where a residual note without a cap has what is left.
+
+    Row 1: 5 came in against 10 of interest: locked. Row 2, the last: 2,000; the test passes once, and two are
+    needed. The senior note has all it is owed, 10 + 5.05 of interest and 1,000, and 984.95 are the equity's:
+    nobody else is named to have them.
+    """
+    done = steps(case(
+        {"senior": note(1_000.0, 1, ONE_A_QUARTER), "equity": note(500.0, 2, None)},
+        [[1_500.0, 0.0, 0.0]], [[0.0, 5.0, 2_000.0]], surplus_to=None,
+        waterfall={"trigger": {"tests": {"cover": {"kind": "interest", "at_least": 2.0, "window": 1}}}},
+    ))  # fmt: skip
+    assert done[2].paid.surplus == pytest.approx(0.0)
+    assert sum(done[2].paid.principal) + done[2].paid.more[1] == pytest.approx(1_984.95)
+
+
+def test_what_is_over_a_cap_has_somebody_to_go_to() -> None:
+    """Two residual notes of one rank, one with a cap: what is over the cap is somebody's.
+
+    100 and 100 in, 400 back a quarter later: 200 each; the capped note has 102. The other 98 go to the note
+    without a cap, or the file must say to whom: without ``surplus_to`` it is not read.
+    """
+    capped = {**note(100.0, 1, None), "rate": {"basis": "residual", "cap": TWO_A_QUARTER}}
+    one = case(
+        {"capped": capped, "open": note(100.0, 1, None)}, [[200.0, 0.0]], [[0.0, 400.0]], surplus_to=None
+    )
+    try:
+        done = steps(one)
+    except ValidationError:
+        return
+    assert done[1].paid.surplus == pytest.approx(0.0)
 
 
 def test_notes_are_not_called_for_costs_once_deals_have_drawn() -> None:
@@ -305,8 +340,8 @@ def test_a_pool_that_is_short() -> None:
     assert (state.used, state.claimed, state.met) == (200.0, (100.0, 300.0), (50.0, 150.0))
 
     done = steps(one)
-    assert [600.0, 0.0] == of_row(done[1], "principal")
-    assert [0.0, 200.0] == of_row(done[2], "principal")
-    assert [0.0, 200.0] == of_row(done[3], "balance")
+    assert of_row(done[1], "principal") == [600.0, 0.0]
+    assert of_row(done[2], "principal") == [0.0, 200.0]
+    assert of_row(done[3], "balance") == [0.0, 200.0]
     assert done[3].state.deal_back == (350.0, 450.0)
     assert done[3].paid.surplus == 0.0

@@ -122,7 +122,7 @@ class FundByHand:
         self.by_deal = [Purse() for _ in plans]
         self.managers = 0.0
         notice = fund.calls.notice_quarters
-        self.coming = [self.budget(t) + self.planned_draws(t) for t in range(notice)]
+        self.coming = [self.needs(t) for t in range(notice)]
 
     # what the terms and the plan say
 
@@ -137,6 +137,12 @@ class FundByHand:
     def planned_draws(self, t: int) -> float:
         """What all deals are expected to draw in a row."""
         return sum(plan.draws[t] for plan in self.plans)
+
+    def needs(self, t: int) -> float:
+        """What a row needs by the plan: no note is called for costs once deals have drawn all they will."""
+        if self.planned_draws(t) + self.draws_to_come(t) <= 0:
+            return 0.0
+        return self.budget(t) + self.planned_draws(t)
 
     def draws_to_come(self, t: int) -> float:
         """What they are expected to draw after a row."""
@@ -270,7 +276,7 @@ class FundByHand:
         """Call what will be short when the notice has passed."""
         notice = self.fund.calls.notice_quarters
         for s in range(t + 1, min(self.last, t + notice) + 1):
-            short += self.budget(s) + self.planned_draws(s)
+            short += self.needs(s)
         short -= self.waiting + self.held + self.retained + sum(self.coming)
         undrawn = sum(h.note.commitment - h.drawn for h in self.holdings) - sum(self.coming)
         self.coming.append(max(0.0, min(short, undrawn)))
@@ -327,7 +333,7 @@ class FundByHand:
         return worth
 
     def test(self, t: int, value: float) -> None:
-        """The trigger: on from a failed test until all have passed for some quarters in a row, or for good."""
+        """The trigger: on from a failed test until all have passed for some quarters, or for good."""
         trigger = self.fund.waterfall.trigger
         if trigger is None:
             return
@@ -349,7 +355,7 @@ class FundByHand:
         )
 
     def in_rank_order(self, wanted: dict[int, float], cash: float) -> dict[int, float]:
-        """Who has how much of ``cash``: rank after rank, in a rank by what is wanted. By place of the note."""
+        """Who has how much of ``cash``: rank after rank, in a rank by what is wanted."""
         places = {id(h): i for i, h in enumerate(self.holdings)}
         paid = dict.fromkeys(wanted, 0.0)
         for group in self.ranks():

@@ -25,6 +25,7 @@ from tests.models.fund_strategies import (
 )
 from tests.models.strategies import Json, maybe
 
+SOME = settings(USUAL, max_examples=60)
 BY_NOTE = ("interest", "redeemed", "principal", "more", "clawed_to")
 ALONE = ("arrears", "carry", "clawback", "surplus")
 
@@ -56,7 +57,7 @@ def flat(step: Step) -> list[Any]:
 
 
 @given(cases())
-@USUAL
+@SOME
 def test_cash_in_is_cash_out(case: Json) -> None:
     """On every row calls, yield and receipts are costs, grants, payments and the change of what is held."""
     before, close = 0.0, CLOSE * commitments(case)
@@ -72,7 +73,7 @@ def test_cash_in_is_cash_out(case: Json) -> None:
 
 
 @given(cases())
-@USUAL
+@SOME
 def test_nothing_is_left_and_nothing_is_negative(case: Json) -> None:
     """No balance, debt or purse is ever below nil, and at the end the fund is empty."""
     done = steps(case)
@@ -91,7 +92,7 @@ def test_nothing_is_left_and_nothing_is_negative(case: Json) -> None:
 
 
 @given(cases())
-@USUAL
+@SOME
 def test_no_note_is_called_beyond_its_commitment(case: Json) -> None:
     """The calls of a note sum to no more than it promised."""
     fund = read(case)
@@ -100,7 +101,7 @@ def test_no_note_is_called_beyond_its_commitment(case: Json) -> None:
 
 
 @given(cases())
-@USUAL
+@SOME
 def test_deals_are_granted_the_same_share(case: Json) -> None:
     """No deal has more than it asks, and when money is short all get the same fraction."""
     for step, now in zip(steps(case), case["rows"], strict=True):
@@ -110,7 +111,7 @@ def test_deals_are_granted_the_same_share(case: Json) -> None:
 
 
 @given(cases())
-@USUAL
+@SOME
 def test_a_trigger_protects(case: Json) -> None:
     """While it is on nobody below has anything while a protected note is owed, and principal goes by rank."""
     trigger = case["fund"]["waterfall"]["trigger"]
@@ -136,7 +137,7 @@ def test_a_trigger_protects(case: Json) -> None:
 
 
 @given(cases())
-@USUAL
+@SOME
 def test_residual_notes_are_last(case: Json) -> None:
     """While any balance or interest is owed on other notes, residual notes and the manager have nothing."""
     notes = list(case["fund"]["notes"].values())
@@ -149,7 +150,7 @@ def test_residual_notes_are_last(case: Json) -> None:
 
 
 @given(cases())
-@USUAL
+@SOME
 def test_a_grant_has_nothing(case: Json) -> None:
     """Nothing comes back on a grant."""
     for i, note in enumerate(case["fund"]["notes"].values()):
@@ -158,7 +159,7 @@ def test_a_grant_has_nothing(case: Json) -> None:
 
 
 @given(cases())
-@USUAL
+@SOME
 def test_a_capped_note_has_no_more_than_its_cap(case: Json) -> None:
     """At its cap's rate what it had is worth no more than what it paid, the clawback apart."""
     done, notes = steps(case), list(case["fund"]["notes"].values())
@@ -172,7 +173,7 @@ def test_a_capped_note_has_no_more_than_its_cap(case: Json) -> None:
 
 
 @given(cases())
-@USUAL
+@SOME
 def test_nothing_is_lost_where_nobody_has_the_surplus(case: Json) -> None:
     """A fund that need not say who has what is left at the end leaves nothing."""
     fund = case["fund"]
@@ -205,7 +206,7 @@ def doubled(case: Json) -> Json:
 
 
 @given(cases())
-@USUAL
+@SOME
 def test_twice_the_pounds_twice_the_flows(case: Json) -> None:
     """Nothing depends on the size of a pound."""
     close = CLOSE * commitments(case)
@@ -228,7 +229,7 @@ def halved(case: Json, which: str) -> Json:
 
 
 @given(st.data(), cases())
-@USUAL
+@SOME
 def test_two_halves_are_the_whole(data: Any, case: Json) -> None:
     """A note in two halves with the same terms pays and has, in total, what it did."""
     names = list(case["fund"]["notes"])
@@ -258,7 +259,7 @@ def other_futures(draw: Any, case: Json) -> list[Json]:
 
 
 @given(st.data(), cases())
-@settings(USUAL, max_examples=60)
+@SOME
 def test_floats_and_paths_agree(data: Any, case: Json) -> None:
     """A path among others has what it has alone."""
     futures = data.draw(other_futures(case))
@@ -296,7 +297,7 @@ def pools(draw: Any) -> Json:
 @given(pools())
 @USUAL
 def test_a_pool_pays_no_more_than_it_should(case: Json) -> None:
-    """Never more than claims, cap or annual limit; all claims of a row in the same proportion, in the next."""
+    """Never more than claims, cap or annual limit; all claims of a row in one proportion, in the next."""
     terms = pool.Terms(**case["terms"])
     deals = len(case["claims"][0])
     state = pool.opening(deals)
