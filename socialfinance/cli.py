@@ -304,8 +304,9 @@ class _Bar(AbstractContextManager[Callable[[int], None]]):
 def explain_command(options: argparse.Namespace) -> int:
     """One future, line by line."""
     from socialfinance.engine.explain import explain_case, explain_path
+    from socialfinance.engine.explain_fund import explain_fund
     from socialfinance.io.write import write_json
-    from socialfinance.reports.future import explanation, rows
+    from socialfinance.reports.future import explanation, fund_explanation, fund_rows, rows
 
     _check_writable(options.json)
     loaded, ready = _prepared(options.name, options.json)
@@ -320,10 +321,14 @@ def explain_command(options: argparse.Namespace) -> int:
                 found.append(explain_path(ready, deal, options.path, options.seed, varied))
     except InputError as error:
         raise loaded.place(error) from None
+    whole = options.case is None and not options.deal
+    fund = explain_fund(ready, options.path, options.seed) if whole else None
     if options.json:
         which = {"case": options.case} if options.case else {"path": options.path, "seed": options.seed}
-        write_json(options.json, {"provenance": _provenance(loaded, **which), **rows(found)})
-    _show(explanation(found, _titles(ready), CURRENCIES[loaded.portfolio.currency].symbol))
+        found_rows = {**rows(found), **fund_rows(fund)}
+        write_json(options.json, {"provenance": _provenance(loaded, **which), **found_rows})
+    symbol = CURRENCIES[loaded.portfolio.currency].symbol
+    _show(explanation(found, _titles(ready), symbol) + fund_explanation(fund, symbol))
     return OK
 
 

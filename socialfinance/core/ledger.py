@@ -116,6 +116,7 @@ class Ledger:
         first = next(iter(self.net.values()), np.zeros((self.rows, self.paths)))
         second = next(iter(other.net.values()), np.zeros((other.rows, other.paths)))
         made = Ledger(self.year_of_row, combine(first, second).shape[-1])
+        made.journal = other.journal if made.paths == 1 else None
         tables = ("net", "saved", "by_year", "memo_by_year")
         for table in tables:
             mine, theirs, rows = getattr(self, table), getattr(other, table), self._lines(table)

@@ -378,7 +378,7 @@ class _Kept:
         self.ready, self.fund, self.count_of = ready, fund, count
         rows, notes, deals = ready.calendar.quarters + 1, len(fund.names), len(fund.positions)
         years = len(ready.calendar.financial_years)
-        self.ledger = Ledger(ready.calendar.year_of_row, count)
+        self.ledger = Ledger(ready.calendar.year_of_row, count, journal=count == 1)
 
         def by_row() -> Array:
             return np.zeros((rows, count))

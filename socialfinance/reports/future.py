@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from socialfinance.engine.explain import Explained, Happened, Input, Payment
+from socialfinance.engine.explain_fund import FundExplained
 from socialfinance.reports.page import POUND, Page
 
 Title = Callable[[str], str]
@@ -179,3 +180,53 @@ def _together(found: Sequence[Explained]) -> dict[str, float]:
 def _no_minus(amount: float) -> float:
     """Nil where it rounds to nil, without a minus."""
     return round(amount, 2) + 0.0
+
+
+def fund_explanation(fund: FundExplained | None, symbol: str = POUND) -> str:
+    """The fund's own payments and balances in this future, as text; nothing where there is no fund."""
+    if fund is None:
+        return ""
+    page = Page(symbol=symbol)
+    page.heading("The fund")
+    page.say(
+        "The deals above are as contracted. The fund's part follows, with its policy and with what it could",
+        "grant; what passes between it and each deal is summed by quarter below.",
+    )
+    if fund.unmet > 0.0:
+        page.say(f"Up to {fund.unmet:.0%} of what deals ask for in a quarter is not granted.")
+    for name, said in fund.steered.items():
+        page.say(f"{name}: {said}.")
+    lines, before = [], None
+    for one in fund.payments:
+        new, before = one.date != before, one.date
+        when = (one.date.isoformat(), one.financial_year) if new else ("", "")
+        lines.append((*when, one.payer, one.payee, one.reason, f"{one.amount:,.2f}"))
+    page.table("Every payment, in order (£)", ("Date", "Year", "From", "To", "Why", "Amount"), lines, names=5)
+    names = list(fund.rows[0].owed)
+    page.table(
+        "The fund quarter by quarter (£); owed to each note after it, * locked up",
+        ("Quarter", "Ends", "Called", "Into deals", "From deals", "To notes", "Cash", *names),
+        [
+            (f"{row.quarter}{'*' if row.locked else ''}", row.date.isoformat(),
+             *(f"{_no_minus(x):,.0f}" for x in (
+                 row.called, row.into_deals, row.from_deals, row.to_notes, row.cash, *row.owed.values()
+             )))
+            for row in fund.rows
+        ],
+        names=2,
+    )  # fmt: skip
+    return "\n" + page.text
+
+
+def fund_rows(fund: FundExplained | None) -> dict[str, Any]:
+    """The same as tidy rows; nothing where there is no fund."""
+    if fund is None:
+        return {}
+    return {
+        "fund_payments": [{**one._asdict(), "date": one.date.isoformat()} for one in fund.payments],
+        "fund_balances": [
+            {"quarter": row.quarter, "date": row.date.isoformat(), "note": name, "owed": owed}
+            for row in fund.rows for name, owed in row.owed.items()
+        ],
+        "fund_policy": [{"deal": name, "did": said} for name, said in fund.steered.items()],
+    }  # fmt: skip

@@ -59,7 +59,7 @@ def test_the_worst_is_cut_and_the_best_grows() -> None:
 
 
 def test_what_is_told_after_the_review() -> None:
-    """Notice of one quarter, gone in the next; half a quarter of cost winds it down; growth dilutes by 10%."""
+    """Notice of one quarter, gone in the next; half a quarter of cost winds it down; growth costs 10%."""
     made = terms()
     state = after(made, (700.0, 900.0, 1000.0, 1200.0))
     told = {row: policy_step.steer(made, state, row) for row in range(4, 8)}
@@ -75,12 +75,8 @@ def test_a_taper_falls_evenly() -> None:
     """Over four quarters after a notice of one: 3/4, 2/4, 1/4, gone."""
     made = terms(taper=4.0)
     state = after(made, (700.0, 900.0, 1000.0, 1200.0))
-    assert [policy_step.steer(made, state, row).scale[0] for row in range(5, 10)][:4] == [
-        1.0,
-        0.75,
-        0.5,
-        0.25,
-    ]
+    told = [policy_step.steer(made, state, row).scale[0] for row in range(5, 9)]
+    assert told == [1.0, 0.75, 0.5, 0.25]
 
 
 def test_without_consent_nothing_is_put_there() -> None:
@@ -127,9 +123,8 @@ def test_one_whose_contract_has_ended_is_not_ranked() -> None:
 
 def test_one_that_improves_is_spared() -> None:
     """Worth 100 in its first four quarters and 1,300 in the next: of eight, 700 a quarter; lately 1,300."""
-    made = terms(first=8, improving_by=0.1, starts=tuple(tuple(10.0 * r for r in range(40)) for _ in range(4)),
-                 value=tuple(tuple(1000.0 * r for r in range(40)) for _ in range(4)),
-                 cost=tuple(tuple(1000.0 * r for r in range(40)) for _ in range(4)))  # fmt: skip
+    long = tuple(tuple(1000.0 * row for row in range(40)) for _ in range(4))
+    made = terms(first=8, starts=long, value=long, cost=long)
     for spared, margin in ((True, 0.1), (False, 1.0)):
         state = policy_step.opening(4)
         for row in range(1, 9):
