@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -52,6 +52,8 @@ class Fund(Sourced):
     costs: RunningCosts = Field(default_factory=RunningCosts)
     cash_yield: Coupon = 0.0
     """earned on idle cash, annual effective"""
+    late: Annotated[int, Field(ge=0, le=40)] = 4
+    """quarters that a deal may be behind its plan before its value is written down"""
     carry: Carry | None = None
     surplus_to: Name | None = None
     """the party that has what is left at the end"""

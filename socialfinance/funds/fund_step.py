@@ -106,9 +106,9 @@ class Row(NamedTuple):
     planned_back: float
     """planned receipts so far, all deals"""
     back_so_far: tuple[float, ...]
-    """planned receipts so far by deal"""
+    """planned receipts so far by deal, of a plan that runs late"""
     back_after: tuple[float, ...]
-    """planned receipts after this row by deal"""
+    """planned receipts still to come by deal, of a plan that runs late"""
     reserved: float
     """1 while a reserve is kept: until nearly all that is planned to come back has"""
     costs_after: float
@@ -293,7 +293,7 @@ def draw(terms: Terms, state: State, row: Row, level: Any, fee: Any, wishes: Tup
     costs = row.costs * level + fee + state.cost_arrears
     asked = total(wishes) if wishes else cash * 0.0
     lacking = cash * 0.0
-    if terms.reserve_called and not row.final:
+    if terms.reserve_called and row.calls_costs > 0.0 and not row.final:
         lacking = most(0.0, reserve_target(terms, row, accrued, state.balance) - state.reserve)
     need = part(costs, row.calls_costs) + asked + lacking
     has = cash if row.calls_costs > 0.0 else most(0.0, cash - costs)
@@ -302,10 +302,11 @@ def draw(terms: Terms, state: State, row: Row, level: Any, fee: Any, wishes: Tup
     came = total(calls)
     drawn = tuple(a + b for a, b in zip(state.drawn, calls, strict=True))
     filled = least(lacking, came)
-    waiting, reserve = state.waiting + came - filled, state.reserve + filled
-
-    paid = least(costs, waiting + state.held + state.retained + reserve)
-    waiting, held, retained, reserve = spend(paid, (waiting, state.held, state.retained, reserve))
+    spent_first = part(came - filled, row.calls_costs)  # of what is called for deals nothing goes to costs
+    purses = (state.waiting + spent_first, state.held, state.retained, state.reserve + filled)
+    paid = least(costs, total(purses))
+    waiting, held, retained, reserve = spend(paid, purses)
+    waiting = waiting + (came - filled - spent_first)
     cash = waiting + held + retained
     met = where(asked <= cash + ROUNDING, 1.0, cash / most(asked, HALF_A_PENNY))
     granted = tuple(wish * met for wish in wishes)
@@ -369,13 +370,13 @@ def add_to_notes(terms: Terms, state: State, calls: Tuple) -> tuple[Tuple, Tuple
 def value_of_deals(terms: Terms, state: State, row: Row) -> Any:
     """Deals at the lower of cost and forecast, pounds.
 
-    By deal: the lesser of cost not yet back, max(0, paid in - received), and what the plan still expects x
-    (received so far / planned so far), 1 while nothing is planned to have come.
+    By deal: the lesser of cost not yet back, max(0, paid in - received), and what a plan that ran ``late``
+    quarters behind still expects x min(1, received so far / planned so far), 1 while nothing is planned yet.
     """
     value = total(state.deal_drawn) * 0.0
     for d in range(terms.deals):
         cost = most(0.0, state.deal_drawn[d] - state.deal_back[d])
-        came = ratio(state.deal_back[d], row.back_so_far[d], 1.0)
+        came = least(1.0, ratio(state.deal_back[d], row.back_so_far[d], 1.0))
         value = value + least(cost, came * row.back_after[d])
     return value
 
@@ -568,7 +569,8 @@ def share_out(
         waits = cash >= 0.0
     for owed in state.owed:
         waits = either(waits, owed > HALF_A_PENNY)
-    free = most(0.0, cash - row.costs_after * called.level)  # the fund must still be run
+    still = most(0.0, row.costs_after * called.level - state.held)  # the fund must still be run
+    free = most(0.0, cash - still)
     offered = where(waits, 0.0, free) if any(n.residual for n in terms.notes) else cash * 0.0
     rest = cash - offered
     state, carry = take_carry(terms, state, called, back, offered)
@@ -578,11 +580,9 @@ def share_out(
         mine = tuple(i for i in group if terms.notes[i].residual)
         if not mine:
             continue
-        invested = total(tuple(state.drawn[i] for i in mine))
+        parts = in_shares(terms, state, mine, offered, hurdle)
         taken = offered * 0.0
-        for i in mine:
-            share = offered if len(mine) == 1 else offered * ratio(state.drawn[i], invested, 1.0 / len(mine))
-            one = least(share, hurdle[i] if terms.notes[i].cap >= 0.0 else UNLIMITED)
+        for i, one in zip(mine, parts, strict=True):
             back_to = least(one, balance[i])
             capital, more = put(capital, i, back_to), put(more, i, one - back_to)
             balance = put(balance, i, balance[i] - back_to)
@@ -591,6 +591,28 @@ def share_out(
         offered = most(0.0, offered - taken)
     state = state._replace(balance=balance, hurdle=hurdle, gain=gain)
     return state, capital, more, carry, rest + offered
+
+
+def in_shares(terms: Terms, state: State, places: Tuple, offered: Any, hurdle: Tuple) -> Tuple:
+    """Split money among residual notes of a rank by what each paid in; what one may not have, others do."""
+    invested = total(tuple(state.drawn[i] for i in places))
+    parts: Tuple = (offered * 0.0,) * len(places)
+    left = offered
+    for _ in places:  # each round fills one note, or shares out all
+        rooms = tuple(
+            (hurdle[i] - parts[k]) if terms.notes[i].cap >= 0.0 else UNLIMITED + parts[k] * 0.0
+            for k, i in enumerate(places)
+        )
+        weights = tuple(
+            where(room > ROUNDING, where(invested > 0.0, state.drawn[i], 1.0), 0.0)
+            for i, room in zip(places, rooms, strict=True)
+        )
+        whole, given = total(weights), left * 0.0
+        for k, (weight, room) in enumerate(zip(weights, rooms, strict=True)):
+            one = most(0.0, least(left * ratio(weight, whole, 0.0), room))
+            parts, given = put(parts, k, parts[k] + one), given + one
+        left = most(0.0, left - given)
+    return parts
 
 
 def take_carry(terms: Terms, state: State, called: Called, back: Tuple, cash: Any) -> tuple[State, Any]:

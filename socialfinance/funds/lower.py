@@ -142,7 +142,7 @@ def rows(
     )
     planned = tuple(x * level for x, level in zip(budget, plan_level, strict=True))
     draws = tuple(sum(deal.draws[row] for deal in deals) for row in range(last + 1))
-    notice = fund.calls.notice_quarters
+    notice, late = fund.calls.notice_quarters, fund.late
     back = tuple(sum(sum(deal.back[: row + 1]) for deal in deals) for row in range(last + 1))
     return tuple(
         fund_step.Row(
@@ -152,8 +152,8 @@ def rows(
             recycles=float(row <= fund.recycling.until_quarter),
             draws_after=sum(draws[row + 1 :]),
             planned_back=back[row],
-            back_so_far=tuple(sum(deal.back[: row + 1]) for deal in deals),
-            back_after=tuple(sum(deal.back[row + 1 :]) for deal in deals),
+            back_so_far=tuple(sum(deal.back[: max(0, row + 1 - late)]) for deal in deals),
+            back_after=tuple(sum(deal.back[max(0, row + 1 - late) :]) for deal in deals),
             reserved=float(back[row] < NEARLY_ALL * back[-1]),
             costs_after=sum(planned[row + 1 :]) / plan_level[row],
             calls_costs=float(sum(draws[row:]) > 0.0),

@@ -6,6 +6,7 @@ from socialfinance.core.parties import PUBLIC
 from socialfinance.engine.ready_fund import ReadyFund
 from socialfinance.funds.lower import annual_rate
 from socialfinance.funds.notes import Granted, Note, OverPwlb, Performance, Residual
+from socialfinance.funds.retail import cautions, yields
 from socialfinance.measures.statistics import Row
 from socialfinance.reports.figures import Figures, cell, chance
 from socialfinance.reports.numbers import NOTHING, PERCENT, THOUSANDS, TIMES, YEARS, Scale, pounds, text
@@ -22,6 +23,7 @@ def fund(page: Page, figures: Figures) -> None:
     page.heading("The fund")
     opening(page, figures, ready)
     notes(page, figures, ready)
+    retail(page, figures, ready)
     between(page, figures, ready)
     over_time(page, figures, ready)
     pool(page, figures, ready)
@@ -123,6 +125,34 @@ def notes(page: Page, figures: Figures, ready: ReadyFund) -> None:
     )
 
 
+def retail(page: Page, figures: Figures, ready: ReadyFund) -> None:
+    """Notes sold to the public: what they yield by tax band, and what restricts their sale."""
+    on = figures.ready.calendar.start
+    rows: list[tuple[str, ...]] = []
+    said: list[str] = []
+    for name, note in ready.fund.notes.items():
+        if note.retail is None:
+            continue
+        said += cautions(note.title or name, note, True)
+        earned = annual_rate(note)
+        if earned is not None:
+            for band, row in yields(earned, on).items():
+                mark = " [unverified]" if row.unverified else ""
+                rows.append(
+                    (note.title or name, f"{band}{mark}", text(row.rate, None, PERCENT),
+                     text(row.kept, None, RATE), text(row.equivalent, None, RATE))
+                )  # fmt: skip
+    if rows:
+        page.table(
+            f"Retail notes, tax on interest from {on.day} {on:%B %Y}",
+            ("Note", "Holder's band", "Rate of tax", "Kept outside an ISA",
+             "Yield outside that equals it in an ISA"),
+            rows, names=2,
+        )  # fmt: skip
+        page.say("Beyond the holder's savings allowance; before losses. A note's base rate.")
+    page.say(*said)
+
+
 def between(page: Page, figures: Figures, ready: ReadyFund) -> None:
     """Gross and net return, and what lies between them."""
 
@@ -192,7 +222,7 @@ def over_time(page: Page, figures: Figures, ready: ReadyFund) -> None:
     page.say(
         "Called: from all notes, grants too. Net so far, DPI, RVPI and TVPI are of notes that are to come",
         "back: distributed, value and cash, and both, over paid in. Deals are valued at the lower of what",
-        "they cost and have not returned, and what the plan still expects, scaled by how they have done.",
+        "they cost and have not returned, and what a plan that ran late still expects, scaled by how they do.",
     )
 
 

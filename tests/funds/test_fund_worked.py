@@ -45,7 +45,7 @@ def case(
     }  # fmt: skip
 
 
-def of_row(step: Step, what: str) -> list[float]:
+def of_row(step: Step, what: str) -> list[Any]:
     """What each note had in a row, or how it stands after it, to a millionth."""
     found = getattr(step.paid, what) if hasattr(step.paid, what) else getattr(step.state, what)
     return [pytest.approx(x, abs=1e-6) for x in found]
@@ -136,21 +136,22 @@ def test_recycling_inside_the_limit() -> None:
     """A fifth of 1,000 may be put into deals again, and then what is undrawn is the end of it.
 
     Row 0: 600 called. Row 1: 300 called; 250 come back: 200 are kept, 50 repay.
-    Row 2: 400 asked: 200 kept and the last 100 undrawn make 300, three quarters of it. 500 come back; the
-    limit is used up: all repay. The balance is 600 + 300 - 50 + 100 - 500 = 450.
+    Row 2: 400 asked: 200 kept and the last 100 undrawn make 300, three quarters of it. 500 come back; 100 are
+    still to be drawn, but the limit is used up: all repay. The balance is 600 + 300 - 50 + 100 - 500 = 450.
+    Row 3: 100 asked, and there is nothing. Row 4: 700: 450 repay, 250 are left.
     """
     done = steps(case(
         {"note": note(1_000.0, 1, 0.0)},
-        [[600.0, 300.0, 400.0, 0.0]], [[0.0, 250.0, 500.0, 700.0]],
-        recycling={"limit": 0.2, "until_quarter": 2},
+        [[600.0, 300.0, 400.0, 100.0, 0.0]], [[0.0, 250.0, 500.0, 0.0, 700.0]],
+        recycling={"limit": 0.2, "until_quarter": 3},
     ))  # fmt: skip
-    assert [step.called.calls[0] for step in done] == pytest.approx([600.0, 300.0, 100.0, 0.0])
-    assert [step.state.retained for step in done] == pytest.approx([0.0, 200.0, 0.0, 0.0])
-    assert [step.state.recycled for step in done] == pytest.approx([0.0, 0.0, 200.0, 200.0])
-    assert done[2].called.granted == pytest.approx((300.0,))
-    assert done[2].called.met == pytest.approx(0.75)
-    assert [step.paid.principal[0] for step in done] == pytest.approx([0.0, 50.0, 500.0, 450.0])
-    assert done[3].paid.surplus == pytest.approx(250.0)
+    assert [step.called.calls[0] for step in done] == pytest.approx([600.0, 300.0, 100.0, 0.0, 0.0])
+    assert [step.state.retained for step in done] == pytest.approx([0.0, 200.0, 0.0, 0.0, 0.0])
+    assert [step.state.recycled for step in done] == pytest.approx([0.0, 0.0, 200.0, 200.0, 200.0])
+    assert [step.called.granted[0] for step in done] == pytest.approx([600.0, 300.0, 300.0, 0.0, 0.0])
+    assert [step.called.met for step in done] == pytest.approx([1.0, 1.0, 0.75, 0.0, 1.0])
+    assert [step.paid.principal[0] for step in done] == pytest.approx([0.0, 50.0, 500.0, 0.0, 450.0])
+    assert done[4].paid.surplus == pytest.approx(250.0)
 
 
 def test_notice_rations_and_then_meets() -> None:

@@ -210,8 +210,8 @@ def funds(draw: Any, need: float) -> Json:
             "order": draw(st.sampled_from(("together", "last rank first"))),
         },
         "recycling": {
-            "limit": draw(maybe(percents(5, 100), 0.0)),
-            "until_quarter": draw(st.integers(0, 12)),
+            "limit": draw(maybe(percents(2, 60), 0.0)),
+            "until_quarter": draw(st.integers(2, 15)),
         },
         "reserve": {
             "target": round(size * draw(maybe(percents(1, 15), 0.0)), 2),
@@ -236,7 +236,7 @@ def funds(draw: Any, need: float) -> Json:
 def plans(draw: Any, last: int) -> Json:
     """One deal's plan: drawn early, more or less back later."""
     size = draw(st.integers(10_000, 90_000)) + 0.37
-    first = draw(st.integers(0, 2))
+    first = draw(st.integers(0, min(6, last - 2)))
     drawn_over = draw(st.integers(1, max(1, min(5, last - first - 2))))
     waits = draw(st.integers(0, 2))
     back_over = max(1, last - first - drawn_over - waits - draw(st.integers(0, 3)))

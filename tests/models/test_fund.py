@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from tests.models.fund_by_hand import FundByHand, Line, Moves, Plan
 from tests.models.fund_strategies import CLOSE, USUAL, Step, cases, commitments, read, steps
@@ -42,7 +42,7 @@ def of_line(line: Line) -> dict[str, float]:
 
 
 @given(cases())
-@USUAL
+@settings(USUAL, max_examples=300)
 def test_every_row_as_by_hand(case: Json) -> None:
     """Calls, costs, grants, interest, redemptions, principal, return, carry, surplus and what is left."""
     close = CLOSE * commitments(case)
