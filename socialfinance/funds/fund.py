@@ -78,8 +78,13 @@ class Fund(Sourced):
             raise ValueError(
                 "surplus_to: no note takes all that is left: name the party that has it at the end"
             )
-        if self.carry is not None and not any(isinstance(n.rate, Residual) for n in self.notes.values()):
+        residual = [note.rate for note in self.notes.values() if isinstance(note.rate, Residual)]
+        if self.carry is not None and not residual:
             raise ValueError("carry: is a share of what residual notes have, and there is none")
+        if self.carry is not None and any(rate.cap is not None for rate in residual):
+            raise ValueError(
+                "carry: residual notes with a cap share no profit with a manager: take the cap away"
+            )
         return self
 
     def _check_ranks(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from socialfinance.kernels.carry import european
-from socialfinance.kernels.elementwise import either, least, most, part, put, ratio, where
+from socialfinance.kernels.elementwise import both, either, least, most, part, put, ratio, where
 
 Tuple = tuple[Any, ...]
 HALF_A_PENNY = 0.005
@@ -31,8 +31,10 @@ class NoteTerms(NamedTuple):
     residual: bool
     rate: float
     """a quarter"""
+    annual: float
+    """a year, at its base"""
     extra: float
-    """a quarter, where performance is at its best"""
+    """a year, where performance is at its best"""
     nothing_at: float
     all_at: float
     cap: float
@@ -97,14 +99,16 @@ class Row(NamedTuple):
     row: int
     costs: float
     """pounds of the budget before its index"""
+    needs: float
+    """planned drawings of the row, and costs until the last of them"""
     ahead: float
-    """planned costs and drawings of the next ``notice`` rows"""
+    """the needs of the next ``notice`` rows"""
     recycles: float
     """1 in the investment period"""
     draws_after: float
     """planned drawings after this row"""
-    planned_back: float
-    """planned receipts so far, all deals"""
+    planned_before: float
+    """planned receipts to the row before, all deals"""
     back_so_far: tuple[float, ...]
     """planned receipts so far by deal, of a plan that runs late"""
     back_after: tuple[float, ...]
@@ -235,14 +239,16 @@ def accrue(terms: Terms, state: State, row: Row) -> Tuple:
     note's rate rises with receipts over plan.
     """
     due = terms.no_notes
+    if row.row == 0:
+        return due
     for i, note in enumerate(terms.notes):
         if not note.repayable:
             continue
         rate: Any = note.rate
         if note.extra > 0.0:
-            came = ratio(total(state.deal_back), row.planned_back, 0.0)
-            rise = (came - note.nothing_at) / (note.all_at - note.nothing_at)
-            rate = note.rate + note.extra * least(1.0, most(0.0, rise))
+            came = ratio(total(state.deal_back), row.planned_before, 0.0)
+            rise = least(1.0, most(0.0, (came - note.nothing_at) / (note.all_at - note.nothing_at)))
+            rate = (1.0 + note.annual + note.extra * rise) ** 0.25 - 1.0
         bears = state.balance[i] + part(state.owed[i], note.compounds)
         due = put(due, i, bears * rate + part(note.commitment - state.drawn[i], note.undrawn_fee))
     return due
@@ -408,12 +414,15 @@ def tested(terms: Terms, state: State, row: Row, accrued: Tuple, income: Any, ca
     return state._replace(off=off, ever=ever, income=received, interest=charged)
 
 
-def is_locked(state: State) -> Any:
-    """True while any test is on."""
-    locked = state.ever * 0.0
+def is_locked(terms: Terms, state: State, row: Row, accrued: Tuple) -> Any:
+    """True while any test is on and protected notes are owed anything, or may yet be drawn."""
+    locked, owed = state.ever * 0.0, state.ever * 0.0
     for off in state.off:
         locked = where(off >= 0.0, 1.0, locked)
-    return locked > 0.0
+    for i, note in enumerate(terms.notes):
+        if note.repayable and terms.protected[i]:
+            owed = owed + state.balance[i] + state.owed[i] + accrued[i]
+    return both(locked > 0.0, either(owed > HALF_A_PENNY, owed * 0.0 + row.draws_after > 0.0))
 
 
 def pay_by_rank(terms: Terms, cash: Any, owed: Tuple, open_to: Callable[[int], Any]) -> tuple[Tuple, Any]:
@@ -441,7 +450,8 @@ def distribute(
     value = value_of_deals(terms, state, row)
     kept = state.waiting + state.held + state.retained + state.reserve
     state = tested(terms, state, row, called.accrued, income, income + kept, value)
-    locked = is_locked(state)
+    locked = is_locked(terms, state, row, called.accrued)
+    shut = where(locked, 1.0, 0.0)
     cash = income
     if row.final:
         cash = cash + kept
@@ -459,7 +469,11 @@ def distribute(
     interest = tuple(a + b for a, b in zip(interest, put_off, strict=True))
     state, cash = retain(terms, state, row, cash)
     state, principal, cash = repay(terms, state, cash, locked)
-    state, capital, more, carry, cash = share_out(terms, state, row, cash, locked, called, back)
+    if row.final:  # a lock-up ends once those it protects have had all there is for them
+        state, last, cash = pay_owed(terms, state, cash)
+        interest = tuple(a + b for a, b in zip(interest, last, strict=True))
+        locked = locked & (cash < 0.0)
+    state, capital, more, carry, cash = share_out(terms, state, row, cash, locked, called, received)
     state, clawback, clawed_to = claw_back(terms, state, row)
     principal = tuple(a + b for a, b in zip(principal, capital, strict=True))
     received_by = tuple(
@@ -470,7 +484,7 @@ def distribute(
     surplus = cash if row.final else cash * 0.0
     paid = Paid(
         arrears, interest, redeemed, principal, more, carry, clawback, clawed_to, surplus,
-        where(locked, 1.0, 0.0), value,
+        shut, value,
     )  # fmt: skip
     return state, paid
 
@@ -503,20 +517,25 @@ def pay_interest(
     return state._replace(owed=owed, missed=missed, reserve=reserve_after), paid, cash_left
 
 
+def pay_owed(terms: Terms, state: State, cash: Any) -> tuple[State, Tuple, Any]:
+    """Interest that is still owed, in rank order: of notes that a lock-up passed over in the last row."""
+    paid, left = pay_by_rank(terms, cash, state.owed, lambda i: 1.0)
+    owed = tuple(most(0.0, a - b) for a, b in zip(state.owed, paid, strict=True))
+    return state._replace(owed=owed), paid, left
+
+
 def _unless_locked(terms: Terms, locked: Any) -> Callable[[int], Any]:
     return lambda i: 1.0 if terms.protected[i] or not terms.tests else where(locked, 0.0, 1.0)
 
 
 def redeem(terms: Terms, state: State, row: Row, locked: Any) -> tuple[State, Tuple]:
-    """Pay back at par what holders ask for in a window, out of the reserve, unless locked up."""
-    redeemed, balance, reserve = terms.no_notes, state.balance, state.reserve
+    """Pay back at par what holders ask for in a window, by rank, out of the reserve, unless locked up."""
     if not any(row.redeemed):
-        return state, redeemed
-    for i in range(len(terms.notes)):
-        wanted = part(balance[i], row.redeemed[i])
-        one = least(reserve, wanted) * (where(locked, 0.0, 1.0) if terms.tests else 1.0)
-        redeemed = put(redeemed, i, one)
-        balance, reserve = put(balance, i, most(0.0, balance[i] - one)), reserve - one
+        return state, terms.no_notes
+    wanted = tuple(part(one, share) for one, share in zip(state.balance, row.redeemed, strict=True))
+    windows_open = where(locked, 0.0, 1.0) if terms.tests else 1.0
+    redeemed, reserve = pay_by_rank(terms, state.reserve, wanted, lambda i: windows_open)
+    balance = tuple(most(0.0, one - paid) for one, paid in zip(state.balance, redeemed, strict=True))
     return state._replace(balance=balance, reserve=reserve), redeemed
 
 
@@ -555,7 +574,7 @@ def repay(terms: Terms, state: State, cash: Any, locked: Any) -> tuple[State, Tu
 
 
 def share_out(
-    terms: Terms, state: State, row: Row, cash: Any, locked: Any, called: Called, back: Tuple
+    terms: Terms, state: State, row: Row, cash: Any, locked: Any, called: Called, received: Tuple
 ) -> tuple[State, Tuple, Tuple, Any, Any]:
     """What residual notes have, after the manager's carry: capital first, then more, up to their cap.
 
@@ -573,7 +592,7 @@ def share_out(
     free = most(0.0, cash - still)
     offered = where(waits, 0.0, free) if any(n.residual for n in terms.notes) else cash * 0.0
     rest = cash - offered
-    state, carry = take_carry(terms, state, called, back, offered)
+    state, carry = take_carry(terms, state, called, received, offered)
     offered = offered - carry
     balance, hurdle, gain = state.balance, state.hurdle, state.gain
     for group in terms.ranks:
@@ -615,7 +634,7 @@ def in_shares(terms: Terms, state: State, places: Tuple, offered: Any, hurdle: T
     return parts
 
 
-def take_carry(terms: Terms, state: State, called: Called, back: Tuple, cash: Any) -> tuple[State, Any]:
+def take_carry(terms: Terms, state: State, called: Called, received: Tuple, cash: Any) -> tuple[State, Any]:
     """The manager's part of a distribution to residual notes."""
     if terms.carry is None:
         return state, cash * 0.0
@@ -637,8 +656,8 @@ def take_carry(terms: Terms, state: State, called: Called, back: Tuple, cash: An
         owed, gain, managers = deals[d]
         owed = owed * (1.0 + agreed.preferred) + called.granted[d]
         gain = gain - called.granted[d]
-        split = european(back[d], owed, gain, managers, agreed.share, agreed.catch_up)
-        one = (owed - split.preferred, gain + back[d] - split.manager, managers + split.manager)
+        split = european(received[d], owed, gain, managers, agreed.share, agreed.catch_up)
+        one = (owed - split.preferred, gain + received[d] - split.manager, managers + split.manager)
         deals, due = put(deals, d, one), due + one[2]
     carry = least(cash, most(0.0, due - after.managers))
     return after._replace(by_deal=deals, managers=after.managers + carry), carry

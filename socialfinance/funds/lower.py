@@ -53,7 +53,8 @@ def lower_note(note: Note) -> fund_step.NoteTerms:
         repayable=note.repayable,
         residual=isinstance(rate, Residual),
         rate=quarterly(base),
-        extra=quarterly(base + rate.extra) - quarterly(base) if isinstance(rate, Performance) else 0.0,
+        annual=base,
+        extra=rate.extra if isinstance(rate, Performance) else 0.0,
         nothing_at=rate.nothing_at if isinstance(rate, Performance) else 0.0,
         all_at=rate.all_at if isinstance(rate, Performance) else 1.0,
         cap=quarterly(rate.cap) if isinstance(rate, Residual) and rate.cap is not None else -1.0,
@@ -109,7 +110,7 @@ def lower(
     schedule = rows(fund, calendar, deals, level)
     longest = max((test.window for test in tests), default=1)
     notice = fund.calls.notice_quarters
-    first = tuple(_need(schedule, deals, row) for row in range(notice))
+    first = tuple(schedule[row].needs for row in range(notice))
     opening = fund_step.State(
         waiting=0.0, retained=0.0, held=0.0, reserve=0.0, under_way=first, cost_arrears=0.0, recycled=0.0,
         drawn=none, balance=none, owed=none, received=none, hurdle=none, missed=none,
@@ -142,16 +143,20 @@ def rows(
     )
     planned = tuple(x * level for x, level in zip(budget, plan_level, strict=True))
     draws = tuple(sum(deal.draws[row] for deal in deals) for row in range(last + 1))
+    needs = tuple(
+        planned[row] + draws[row] if sum(draws[row:]) > 0.0 else 0.0 for row in range(last + 1)
+    )  # no note is called for costs once deals have drawn all they will
     notice, late = fund.calls.notice_quarters, fund.late
     back = tuple(sum(sum(deal.back[: row + 1]) for deal in deals) for row in range(last + 1))
     return tuple(
         fund_step.Row(
             row=row,
             costs=budget[row],
-            ahead=sum(planned[row + 1 : row + 1 + notice]) + sum(draws[row + 1 : row + 1 + notice]),
+            ahead=sum(needs[row + 1 : row + 1 + notice]),
+            needs=needs[row],
             recycles=float(row <= fund.recycling.until_quarter),
             draws_after=sum(draws[row + 1 :]),
-            planned_back=back[row],
+            planned_before=back[row - 1] if row else 0.0,
             back_so_far=tuple(sum(deal.back[: max(0, row + 1 - late)]) for deal in deals),
             back_after=tuple(sum(deal.back[max(0, row + 1 - late) :]) for deal in deals),
             reserved=float(back[row] < NEARLY_ALL * back[-1]),
@@ -170,8 +175,3 @@ def _asked_for(note: Note, row: int) -> float:
     if terms is None or row < terms.first or (row - terms.first) % terms.every:
         return 0.0
     return terms.asked_for
-
-
-def _need(schedule: Sequence[fund_step.Row], deals: Sequence[Planned], row: int) -> float:
-    """What the plan needs in a row: calls for the first rows are made before close."""
-    return schedule[row].costs + sum(deal.draws[row] for deal in deals)

@@ -222,7 +222,7 @@ def over_time(page: Page, figures: Figures, ready: ReadyFund) -> None:
     page.say(
         "Called: from all notes, grants too. Net so far, DPI, RVPI and TVPI are of notes that are to come",
         "back: distributed, value and cash, and both, over paid in. Deals are valued at the lower of what",
-        "they cost and have not returned, and what a plan that ran late still expects, scaled by how they do.",
+        "they cost and have not returned, and what a plan that runs late expects, scaled by how they do.",
     )
 
 

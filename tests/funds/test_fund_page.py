@@ -30,7 +30,8 @@ def test_the_example() -> None:
             "notes": {
                 "senior": {"holder": "a", "commitment": 600_000.0, "rank": 1,
                            "rate": {"basis": "fixed", "annual": 0.04060401}},
-                "residual": {"holder": "a", "commitment": 300_000.0, "rank": 2, "rate": {"basis": "residual"}},
+                "residual": {"holder": "a", "commitment": 300_000.0, "rank": 2,
+                             "rate": {"basis": "residual"}},
                 "grant": {"holder": "a", "commitment": 100_000.0, "rank": 3, "rate": {"basis": "grant"}},
             },
             "costs": {"per_year": 20_000.0},

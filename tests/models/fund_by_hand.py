@@ -213,10 +213,10 @@ class FundByHand:
         bill = self.budget(t) * now.level + now.fee + self.unpaid_costs
         asked = sum(now.wishes)
         lacking = 0.0
-        if self.fund.reserve.from_calls and t < self.last:
+        called_for_costs = self.planned_draws(t) + self.draws_to_come(t) > 0
+        if self.fund.reserve.from_calls and t < self.last and called_for_costs:
             lacking = max(0.0, self.to_keep(t) - self.reserve)
         notice = self.fund.calls.notice_quarters
-        called_for_costs = self.planned_draws(t) + self.draws_to_come(t) > 0
         if called_for_costs:
             short = max(0.0, bill + asked + lacking - idle)
         else:  # costs are paid out of what there is, and deals have what is left of it
@@ -224,9 +224,11 @@ class FundByHand:
         came = self.call(self.coming.pop(0) if notice else short)
         to_reserve = min(lacking, came)
         self.reserve += to_reserve
-        self.waiting += came - to_reserve
-
+        if called_for_costs:
+            self.waiting += came - to_reserve
         costs = bill - self.take(bill, ["waiting", "held", "retained", "reserve"])
+        if not called_for_costs:
+            self.waiting += came - to_reserve
         self.unpaid_costs = bill - costs
         can = self.waiting + self.held + self.retained
         met = 1.0 if asked <= can + ROUNDING else can / asked
@@ -313,6 +315,9 @@ class FundByHand:
         self.pay_interest(True)
         self.keep_to_recycle(t)
         self.repay()
+        if t == self.last:
+            self.pay_what_waited()
+            self.locked = False
         line.carry = self.share_out(t, now)
         self.claw_back(t)
         if t == self.last:
@@ -327,9 +332,10 @@ class FundByHand:
         """Deals at the lower of cost and forecast."""
         worth = 0.0
         for plan, put_in, came in zip(self.plans, self.put_in, self.came_back, strict=True):
-            planned = sum(plan.back[: t + 1])
-            as_planned = came / planned if planned > 0 else 1.0
-            worth += min(max(0.0, put_in - came), as_planned * sum(plan.back[t + 1 :]))
+            seen = max(0, t + 1 - self.fund.late)
+            planned = sum(plan.back[:seen])
+            as_planned = min(1.0, came / planned) if planned > 0 else 1.0
+            worth += min(max(0.0, put_in - came), as_planned * sum(plan.back[seen:]))
         return worth
 
     def test(self, t: int, value: float) -> None:
@@ -353,6 +359,9 @@ class FundByHand:
         self.locked = self.last_failed is not None and (
             not trigger.curable or t - self.last_failed < trigger.cure_quarters
         )
+        owed = sum(h.balance + h.owed + h.due for h in protected)
+        if owed <= HALF_A_PENNY and self.draws_to_come(t) <= 0:
+            self.locked = False
 
     def in_rank_order(self, wanted: dict[int, float], cash: float) -> dict[int, float]:
         """Who has how much of ``cash``: rank after rank, in a rank by what is wanted."""
@@ -382,6 +391,14 @@ class FundByHand:
             h.owed = unpaid if unpaid > HALF_A_PENNY else 0.0
             h.missed = h.missed or (not deferrable and h.owed > 0)
         self.take(sum(paid.values()), ["cash", "reserve"])
+
+    def pay_what_waited(self) -> None:
+        """In the last row interest that a lock-up passed over is paid, in rank order, once principal is."""
+        paid = self.in_rank_order({i: h.owed for i, h in enumerate(self.holdings)}, self.cash)
+        for i, amount in paid.items():
+            self.holdings[i].interest += amount
+            self.holdings[i].owed -= amount
+        self.take(sum(paid.values()), ["cash"])
 
     def redeem(self, t: int) -> None:
         """In a window holders have their money back at par, in rank order, as far as the reserve goes."""
@@ -466,29 +483,47 @@ class FundByHand:
         """
         lent = [h for h in self.holdings if h.is_lent()]
         residual = [h for h in self.holdings if h.is_residual()]
-        waits = self.locked or (bool(lent) and self.draws_to_come(t) > 0) or any(h.owed > 0 for h in lent)
-        free = max(0.0, self.cash - self.costs_to_come(t) * now.level)
+        waits = (
+            self.locked
+            or (bool(lent) and self.draws_to_come(t) > 0)
+            or any(h.owed > HALF_A_PENNY for h in lent)
+        )
+        free = max(0.0, self.cash - max(0.0, self.costs_to_come(t) * now.level - self.held))
         offered = 0.0 if waits or not residual else free
         self.cash -= offered
-        carry = self.carry(offered, now.back)
+        carry = self.carry(offered, [a + b for a, b in zip(now.back, now.pool, strict=True)])
         offered -= carry
         for group in self.ranks():
             mine = [h for h in group if h.is_residual()]
-            drawn = sum(h.drawn for h in mine)
-            had = 0.0
-            for h in mine:
-                one = offered * (h.drawn / drawn if drawn > 0 else 1 / len(mine))
-                assert isinstance(h.note.rate, Residual)
-                if h.note.rate.cap is not None:
-                    one = min(one, h.for_its_cap)
-                    h.for_its_cap -= one
+            # by what each paid in, again and again: what one may not have goes to those beside it
+            parts = [0.0 for _ in mine]
+            nobody_paid = sum(h.drawn for h in mine) <= 0
+            for _ in mine:
+                rooms = [self.room(h) - part for h, part in zip(mine, parts, strict=True)]
+                weights = [
+                    (1.0 if nobody_paid else h.drawn) if room > ROUNDING else 0.0
+                    for h, room in zip(mine, rooms, strict=True)
+                ]
+                if sum(weights) <= 0:
+                    break
+                more = [
+                    min(offered * weight / sum(weights), max(0.0, room))
+                    for weight, room in zip(weights, rooms, strict=True)
+                ]
+                parts = [a + b for a, b in zip(parts, more, strict=True)]
+                offered = max(0.0, offered - sum(more))
+            for h, one in zip(mine, parts, strict=True):
+                h.for_its_cap = max(0.0, h.for_its_cap - one)
                 h.principal = min(one, h.balance)
                 h.balance -= h.principal
                 h.more = one - h.principal
-                had += one
-            offered = max(0.0, offered - had)
         self.cash += offered
         return carry
+
+    def room(self, holding: Holding) -> float:
+        """What a residual note may still have now."""
+        assert isinstance(holding.note.rate, Residual)
+        return holding.for_its_cap if holding.note.rate.cap is not None else 1e15
 
     def carry(self, offered: float, back: Sequence[float]) -> float:
         """What the manager has of what residual notes would have: of the whole fund, or deal by deal."""

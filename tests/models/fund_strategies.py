@@ -191,7 +191,7 @@ def funds(draw: Any, need: float) -> Json:
     for note in found.values():
         note["commitment"] = round(size * note["commitment"] / weights, 2)
     carry = None
-    if takes_all(found):
+    if takes_all(found) and not any(note["rate"].get("cap") for note in found.values()):
         carry = draw(maybe(st.fixed_dictionaries({
             "style": st.sampled_from(("european", "american")),
             "preferred": percents(0, 10),
