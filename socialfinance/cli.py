@@ -1,4 +1,4 @@
-"""The command line: ``socialfinance run | validate | explain | replay | schema | list``.
+"""The command line: ``socialfinance run | validate | explain | replay | schema | list | pwlb``.
 
 Ends with 0 when all is well, 1 where there is no answer, 2 for bad input (one line on stderr), 130 when
 interrupted, 143 when told to end. A file is written whole or not at all.
@@ -172,6 +172,7 @@ def parser() -> argparse.ArgumentParser:
             one.add_argument("name", metavar="NAME_OR_PATH", help=told)
         _json_option(one)
         one.set_defaults(command=command)
+    _pwlb_options(commands)
     return top
 
 
@@ -208,6 +209,40 @@ def _explain_options(commands: Any) -> None:
     one.add_argument("--with-variation", action="store_true", help="with reviews and emergency support")
     _json_option(one)
     one.set_defaults(command=explain_command)
+
+
+def _pwlb_options(commands: Any) -> None:
+    text = "loans of the Public Works Loan Board: rates, schedules, early repayment"
+    loans = commands.add_parser("pwlb", help=text, description=_sentence(text))
+    kinds = loans.add_subparsers(title="what", metavar="WHAT", required=True)
+    for name, command, said in (
+        ("schedule", pwlb_schedule_command, "every instalment of a loan"),
+        ("rate", pwlb_rate_command, "the published rate for a term"),
+        ("premature", pwlb_premature_command, "the premium or discount on early repayment"),
+    ):
+        one = kinds.add_parser(name, help=said, description=_sentence(said))
+        one.add_argument("--method", required=True, choices=("maturity", "eip", "annuity"))
+        if name == "premature":
+            one.add_argument(
+                "--outstanding", required=True, metavar="POUNDS", help="principal not yet repaid"
+            )
+            one.add_argument("--loan-rate", required=True, metavar="PERCENT", help="the loan's rate")
+            one.add_argument("--repayment-rate", metavar="PERCENT",
+                             help="default: as published for this method and term")  # fmt: skip
+            one.add_argument("--half-years", type=int, required=True, metavar="N", help="half-years left")
+            one.add_argument("--days", type=int, default=0, metavar="N", help="since the last interest")
+        else:
+            one.add_argument("--years", type=float, required=True, metavar="N", help="term, by half-years")
+            one.add_argument("--product", metavar="NAME",
+                             help="standard, certainty (default), hra, local-infrastructure")  # fmt: skip
+        if name == "schedule":
+            one.add_argument("--principal", required=True, metavar="POUNDS")
+            one.add_argument("--rate", metavar="PERCENT", help="default: the published rate")
+        one.add_argument("--on", metavar="DATE", help="rates published on or before this day")
+        one.add_argument("--table", type=Path, metavar="CSV", help="a rate table of your own")
+        one.add_argument("--csv", type=Path, metavar="FILE", help="also write the rows as CSV")
+        _json_option(one)
+        one.set_defaults(command=command)
 
 
 def _json_option(command: argparse.ArgumentParser) -> None:
@@ -330,6 +365,137 @@ def explain_command(options: argparse.Namespace) -> int:
     symbol = CURRENCIES[loaded.portfolio.currency].symbol
     _show(explanation(found, _titles(ready), symbol) + fund_explanation(fund, symbol))
     return OK
+
+
+# --- pwlb -----------------------------------------------------------------------------------------
+
+
+def pwlb_schedule_command(options: argparse.Namespace) -> int:
+    """Every instalment."""
+    from socialfinance.markets import pwlb
+    from socialfinance.reports.pwlb import schedule_page
+
+    _check_writable(options.json)
+    if options.rate is not None and (options.product or options.on or options.table):
+        raise InputError("is given, so nothing is looked up", field="--rate", given=options.rate,
+                         allowed="without --product, --on and --table")  # fmt: skip
+    rate = _per_cent("--rate", options.rate) if options.rate is not None else _published(options)
+    principal = _pounds("--principal", options.principal)
+    frame = pwlb.schedule(principal, rate, options.years, options.method)
+    basis = "" if options.rate is not None else f"{_table(options).source}."
+    rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    _write_rows(options, rows, rate=rate, principal=str(principal))
+    _show(schedule_page(frame, principal, rate, options.method, basis))
+    return OK
+
+
+def pwlb_rate_command(options: argparse.Namespace) -> int:
+    """One published rate."""
+    from socialfinance.markets import pwlb
+    from socialfinance.reports.pwlb import rate_page
+
+    _check_writable(options.json)
+    rate, table = _published(options), _table(options)
+    what = options.product or "certainty"
+    row = {"years": options.years, "method": options.method, "product": what, "rate": rate,
+           "effective": pwlb.effective_rate(rate), "published": table.published.isoformat(),
+           "source": table.source}  # fmt: skip
+    _write_rows(options, [row])
+    _show(rate_page(rate, options.years, options.method, what, table))
+    return OK
+
+
+def pwlb_premature_command(options: argparse.Namespace) -> int:
+    """What it costs to repay early."""
+    from socialfinance.markets import pwlb
+    from socialfinance.reports.pwlb import premature_page
+
+    _check_writable(options.json)
+    outstanding = _pounds("--outstanding", options.outstanding)
+    if options.repayment_rate is not None:
+        now, basis = _per_cent("--repayment-rate", options.repayment_rate), "as given"
+    else:
+        given = pwlb.read_table(options.table) if options.table else None
+        now = pwlb.rate(
+            options.half_years / 2, options.method, kind="premature", on=_day("--on", options.on), given=given
+        )
+        basis = f"published {_table(options).published}: {_table(options).source}"
+    loan = _per_cent("--loan-rate", options.loan_rate)
+    found = pwlb.premature_repayment(options.method, outstanding, loan, now, options.half_years, options.days)
+    row = {"outstanding": float(outstanding), "repayment_rate": now, **{k: float(v) for k, v in
+           found._asdict().items()}}  # fmt: skip
+    _write_rows(options, [row])
+    _show(premature_page(found, outstanding, loan, now, basis))
+    return OK
+
+
+def _published(options: argparse.Namespace) -> float:
+    from socialfinance.markets import pwlb
+
+    given = pwlb.read_table(options.table) if options.table else None
+    day = _day("--on", options.on)
+    return pwlb.rate(options.years, options.method, options.product, on=day, given=given)
+
+
+def _table(options: argparse.Namespace) -> Any:
+    from socialfinance.markets import pwlb
+
+    return pwlb.read_table(options.table) if options.table else pwlb.table(_day("--on", options.on))
+
+
+def _day(field: str, written: str | None) -> Any:
+    from datetime import date
+
+    try:
+        return None if written is None else date.fromisoformat(written)
+    except ValueError:
+        raise InputError("is not a date", field=field, given=written, allowed="YYYY-MM-DD") from None
+
+
+def _per_cent(field: str, written: str) -> float:
+    """A rate written in per cent as a fraction."""
+    number = _number(field, written, "0 to 100, in per cent")
+    if not 0 <= number <= 100:
+        raise InputError("is out of range", field=field, given=written, allowed="0 to 100, in per cent")
+    return float(number / 100)
+
+
+def _pounds(field: str, written: str) -> Any:
+    number = _number(field, written, "pounds, above 0")
+    if number <= 0:
+        raise InputError("is out of range", field=field, given=written, allowed="pounds, above 0")
+    return number
+
+
+def _number(field: str, written: str, allowed: str) -> Any:
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        number = Decimal(written.replace(",", ""))
+    except InvalidOperation:
+        number = Decimal("nan")
+    if not number.is_finite():
+        raise InputError("is not a number", field=field, given=written, allowed=allowed)
+    return number
+
+
+def _write_rows(options: argparse.Namespace, rows: list[dict[str, Any]], **more: object) -> None:
+    """The rows as CSV and JSON, where asked for."""
+    from socialfinance import __version__
+    from socialfinance.io.write import write_json, write_text
+
+    if options.csv:
+        import csv
+        import io
+
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(options.csv, text.getvalue())
+    if options.json:
+        provenance = {"package": "socialfinance", "version": __version__, **more}
+        write_json(options.json, {"provenance": provenance, "rows": rows})
 
 
 def replay_command(options: argparse.Namespace) -> int:

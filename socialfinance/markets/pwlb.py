@@ -15,6 +15,7 @@ from functools import cache
 from importlib.resources import files
 from numbers import Real
 from operator import index
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from socialfinance.core.errors import InputError
@@ -90,15 +91,20 @@ def rate(
     on: date | None = None,
     *,
     interpolate: bool = False,
+    given: RateTable | None = None,
 ) -> float:
     """The published rate for a term and method: a fraction, nominal a year, payable half-yearly.
 
     New loans: the standard rate plus the product's dated offset (``product`` is ``certainty`` unless
     given). Premature repayment has one set of rates and takes no product. Each method has its own
     column: an EIP or annuity rate is never read off the maturity rate of the same term. Terms are the
-    published half-years; ``interpolate=True`` goes straight between two of them, unrounded.
+    published half-years; ``interpolate=True`` goes straight between two of them, unrounded. ``given`` is a
+    table of your own (``read_table``) instead of a shipped one.
     """
-    published = table(on)
+    if given is not None and on is not None and on < given.published:
+        first = f"{given.published} or later"
+        raise InputError("is before the rate table", field="on", given=on, allowed=first)
+    published = given or table(on)
     points = _points(published, _kind(kind), check_method(method), years, interpolate)
     if kind == "premature":
         if product is not None:
@@ -243,6 +249,104 @@ def _whole(given: Any, field: str, least: int, most: int) -> int:
     return number
 
 
+def read_table(path: str | Path) -> RateTable:
+    """A rate table of your own, a CSV file like the shipped one; errors name file, line and field.
+
+    Lines that begin with ``# published: YYYY-MM-DD`` and ``# source: ...`` come first, then the columns
+    ``label_years, new_maturity, new_annuity, new_eip, prem_maturity, prem_annuity, prem_eip``: rates in % a
+    year, nominal, payable half-yearly. A column may begin late and end early, and has no hole between.
+    """
+    name = str(path)
+    try:
+        text = Path(path).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is not a text file in UTF-8"
+        raise InputError(f"cannot be read: {reason}", file=name) from None
+    lines = text.splitlines()
+    published = _said(name, lines, "published")
+    try:
+        day = date.fromisoformat(published)
+    except ValueError:
+        raise InputError(
+            "is not a date", file=name, field="published", given=published, allowed="YYYY-MM-DD"
+        ) from None
+    return RateTable(day, _said(name, lines, "source"), _user_rates(name, lines))
+
+
+def _said(name: str, lines: list[str], what: str) -> str:
+    """What a line ``# what: ...`` says."""
+    for line in lines:
+        if line.startswith(f"# {what}: "):
+            return line.removeprefix(f"# {what}: ").strip()
+    raise InputError("is missing", file=name, field=what, allowed=f"a line that begins with: # {what}: ")
+
+
+def _user_rates(name: str, lines: list[str]) -> dict[tuple[str, str], dict[float, Decimal]]:
+    """Rates by column and term, each line checked."""
+    body = [(i, line) for i, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
+    if not body:
+        raise InputError("has no rates", file=name)
+    head = [cell.strip() for cell in body[0][1].split(",")]
+    for column in ("label_years", *_COLUMNS.values()):
+        if column not in head:
+            raise InputError("is a column that is missing", file=name, line=body[0][0], field=column)
+    rates: dict[tuple[str, str], dict[float, Decimal]] = {key: {} for key in _COLUMNS}
+    before = 0.0
+    for number, line in body[1:]:
+        row = dict(zip(head, (cell.strip() for cell in line.split(",")), strict=False))
+        years = _cell(name, number, "label_years", row, Decimal("0.5"), _LONGEST)
+        if years is None or float(years) <= before:
+            raise InputError(
+                "must be above the term of the line before", file=name, line=number, field="label_years",
+                given=row.get("label_years"), allowed=f"above {before:g}",
+            )  # fmt: skip
+        before = float(years)
+        for key, column in _COLUMNS.items():
+            rate = _cell(name, number, column, row, Decimal(0), Decimal(30))
+            if rate is not None:
+                _no_hole(name, number, column, rates[key], body, head, before)
+                rates[key][before] = rate
+    for key, column in _COLUMNS.items():
+        if not rates[key]:
+            raise InputError("has no rate", file=name, field=column)
+    return rates
+
+
+def _cell(
+    name: str, line: int, column: str, row: Mapping[str, str], least: Decimal, most: Decimal | int
+) -> Decimal | None:
+    """A number of a line; None where it is blank."""
+    written = row.get(column, "")
+    if not written:
+        return None
+    allowed = f"{least} to {most}"
+    try:
+        number = Decimal(written)
+    except InvalidOperation:
+        raise InputError(
+            "is not a number", file=name, line=line, field=column, given=written, allowed=allowed
+        ) from None
+    if not number.is_finite() or not least <= number <= most:
+        raise InputError(
+            "is out of range", file=name, line=line, field=column, given=written, allowed=allowed
+        )
+    return number
+
+
+def _no_hole(
+    name: str, line: int, column: str, so_far: Mapping[float, Decimal], body: list[tuple[int, str]],
+    head: list[str], years: float,
+) -> None:  # fmt: skip
+    """Refuse a rate after a blank: a term between two published ones would be read off its neighbours."""
+    terms = [float(cells.split(",")[head.index("label_years")]) for i, cells in body[1:] if i < line]
+    if so_far and max(so_far) != terms[-1]:
+        missing = next(term for term in terms if term > max(so_far))
+        raise InputError(
+            "has a hole", file=name, line=line, field=column, given=f"no rate for {missing:g} years",
+            allowed=f"a rate for every term from {min(so_far):g} to {years:g} years",
+        )  # fmt: skip
+
+
 @cache
 def _tables() -> tuple[RateTable, ...]:
     """All shipped notices, oldest first."""
@@ -287,5 +391,6 @@ def _half_years(years: float, method: schedules.Method) -> int:
     known = isinstance(years, Real) and SHORTEST[method] <= years <= _LONGEST
     if not known or 2 * years != round(2 * years):
         allowed = f"{SHORTEST[method]} to {_LONGEST} years by half-years"
-        raise InputError(f"not a term of a {method} loan", field="years", given=years, allowed=allowed)
+        a = "a" if method == "maturity" else "an"
+        raise InputError(f"not a term of {a} {method} loan", field="years", given=years, allowed=allowed)
     return round(2 * years)
