@@ -280,7 +280,7 @@ def through(
         back, covered, shared = _guaranteed(fund, guarantee, covered, row, moved, kept)
         # what the pool pays late for the deal's own calls counts as back from the deal
         state, paid = fund_step.distribute(terms, state, plan, called, back, pays.pays)
-        kept.book(row, called, paid, moved, back, pays, shared, fee, wind_down, state, steered)
+        kept.book(row, called, paid, moved, back, pays, shared, fee, state, steered)
     return kept.done(state, covered, steered_state, runners, runs)
 
 
@@ -393,6 +393,8 @@ class _Kept:
         self.from_deal = tuple(np.zeros(count) for _ in range(deals))
         self.worth = tuple(np.zeros((years, count)) for _ in range(3))
         self.by_deal = (np.zeros((deals, count)), np.zeros((deals, count)))
+        self.fee_owed = np.zeros(count)
+        self.wind_down_owed = tuple(np.zeros(count) for _ in range(deals))
         self.public: dict[str, tuple[Array, Array]] = {}
         self.this_row: tuple[Any, Any, Any] = ((), (), ())
 
@@ -423,7 +425,7 @@ class _Kept:
 
     def book(
         self, row: int, called: fund_step.Called, paid: fund_step.Paid, moved: Sequence[Moved],
-        back: Sequence[Any], pays: pool.Answer, shared: Sequence[Any], fee: Any, wind_down: Any,
+        back: Sequence[Any], pays: pool.Answer, shared: Sequence[Any], fee: Any,
         state: fund_step.State, steered: policy_step.Steered | None,
     ) -> None:  # fmt: skip
         """Write the row down, and book it."""
@@ -445,11 +447,11 @@ class _Kept:
         self.value[row], self.locked[row] = paid.value, paid.locked
         self.cash[row] = state.waiting + state.held + state.retained + state.reserve
         self.met[row] = called.met
-        self._ledger(row, called, paid, moved, pays, shared, fee, wind_down, steered)
+        self._ledger(row, called, paid, moved, pays, shared, fee, steered)
 
     def _ledger(
         self, row: int, called: fund_step.Called, paid: fund_step.Paid, moved: Sequence[Moved],
-        pays: pool.Answer, shared: Sequence[Any], fee: Any, wind_down: Any,
+        pays: pool.Answer, shared: Sequence[Any], fee: Any,
         steered: policy_step.Steered | None,
     ) -> None:  # fmt: skip
         """Every payment between the fund and others; what passes between it and deals is in theirs."""
@@ -479,36 +481,36 @@ class _Kept:
                     pay(me, party, share * np.maximum(0.0, np.asarray(shared[d])), "recovery")
                 pay(party, me, share * pays.pays[d], "guarantee call")
         asked = called.costs + paid.arrears
-        self._costs(pay, asked, fee, wind_down, steered)
+        self._costs(pay, asked, fee, steered)
         pay(OUTSIDE, me, called.earned, "cash yield")
         if terms.carry is not None:
             pay(me, terms.carry.to, paid.carry, "carried interest")
         if terms.surplus_to is not None:
             pay(me, terms.surplus_to, paid.surplus, "surplus share")
 
-    def _costs(
-        self, pay: Any, paid: Any, fee: Any, wind_down: Any, steered: policy_step.Steered | None
-    ) -> None:
-        """What was paid of costs: the pool's fee, then providers that wind down, then the fund's own."""
+    def _costs(self, pay: Any, paid: Any, fee: Any, steered: policy_step.Steered | None) -> None:
+        """Who has what was paid of costs: the pool first, then providers that wind down, then the manager.
+
+        What of the first two is not paid stays owed, and comes first when there is cash.
+        """
         me, left = self.fund.party, np.asarray(paid) + np.zeros(self.count_of)
-        due = np.minimum(left, fee)
+        self.fee_owed += fee
+        due = np.minimum(left, self.fee_owed)
+        self.fee_owed -= due
+        left = left - due
         for party, share in self.fund.guarantors:
             pay(me, party, share * due, "guarantee fee")
-        left = left - due
-        if steered is not None and np.any(wind_down):
-            due = np.minimum(left, wind_down)
-            for d, position in enumerate(self.fund.positions):
-                part = due * np.divide(
-                    steered.wind_down[d],
-                    wind_down,
-                    out=np.zeros(self.count_of),
-                    where=np.asarray(wind_down) > 0,
-                )
-                for party, share in position.deal.roles.get("provider", ((OUTSIDE, 1.0),)):
-                    pay(me, party, share * part, "wind-down cost")
-                    if party != OUTSIDE:
-                        pay(party, OUTSIDE, share * part, "delivery cost")
+        for d, position in enumerate(self.fund.positions):
+            if steered is None:
+                break
+            self.wind_down_owed[d][:] += steered.wind_down[d]
+            due = np.minimum(left, self.wind_down_owed[d])
+            self.wind_down_owed[d][:] -= due
             left = left - due
+            for party, share in position.deal.roles.get("provider", ((OUTSIDE, 1.0),)):
+                pay(me, party, share * due, "wind-down cost")
+                if party != OUTSIDE:
+                    pay(party, OUTSIDE, share * due, "delivery cost")
         to = self.fund.fund.costs.paid_to
         pay(me, to if to != MANAGER else OUTSIDE, left, "running cost")
 

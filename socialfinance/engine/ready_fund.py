@@ -239,8 +239,8 @@ def _policy(fund: Fund, held: Sequence[ReadyDeal], calendar: Calendar) -> policy
     better = agreed.mitigation.improving_by
     return policy_step.Terms(
         cut=agreed.cut, reinvest=agreed.reinvest, first=agreed.first_review, every=agreed.every, last=last,
-        notice=float(agreed.notice), taper=float(agreed.taper), wind_down=agreed.wind_down,
-        error=agreed.error,
+        notice=float(agreed.notice), taper=float(agreed.taper), see_out=float(agreed.see_out),
+        wind_down=agreed.wind_down, error=agreed.error,
         per_review=agreed.growth.per_review, most=agreed.growth.most,
         diminishing=agreed.growth.diminishing, new_for=float(agreed.mitigation.new_for),
         improving_by=-1.0 if better is None else better, learning=agreed.learning, judged=judged,

@@ -36,12 +36,13 @@ class Growth(Sourced):
 class Policy(Sourced):
     """Payment for success as a rule of the fund.
 
-    Every ``every`` quarters the fund ranks the programmes that are old enough and still have starts ahead by
-    measured value per pound. The nearest whole number to ``cut`` of them, the worst, are cut unless something
-    mitigates: new starts go on through the notice, fall evenly to nil over the taper, and then the fund
-    leaves the contract, pays for the winding down, and has no compensation. What the plan would still have
-    spent on the starts that fall away is put into the nearest whole number to ``reinvest`` of them, the best,
-    as far as growth is limited. Only the fund's money moves: payers raise their caps only where they consent.
+    Every ``every`` quarters the fund ranks the programmes that are old enough and still have starts ahead
+    by measured value per pound. The nearest whole number to ``cut`` of them, the worst, are cut unless
+    something mitigates: new starts go on through the notice, fall evenly to nil over the taper, people who
+    have started are seen out, and then the fund leaves the contract, pays for the winding down, and has no
+    compensation. What the plan would still have spent on the starts that fall away is put into the nearest
+    whole number to ``reinvest`` of them, the best, as far as growth is limited. Only the fund's money
+    moves: payers raise their caps only where they consent.
 
     Measured value per pound = planned value per pound over the life x (value so far / planned so far) / (cost
     so far / planned so far) x (1 + error x z / sqrt(people started / 100)), z standard normal; value =
@@ -61,6 +62,8 @@ class Policy(Sourced):
     """quarters between the review and the first fall in new starts"""
     taper: Quarters = 2
     """quarters over which new starts fall to nil; 0 stops them at once"""
+    see_out: Quarters = 4
+    """quarters after the last start in which people who have started are seen through at full fixed cost"""
     wind_down: Annotated[float, Field(ge=0, le=8)] = 0.5
     """what the fund pays the provider for winding down, in quarters of planned cost"""
     error: Annotated[float, Field(ge=0, le=5)] = 0.15

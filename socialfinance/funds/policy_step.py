@@ -24,6 +24,7 @@ class Terms(NamedTuple):
     last: int
     notice: float
     taper: float
+    see_out: float
     wind_down: float
     error: float
     per_review: float
@@ -221,19 +222,20 @@ def _starts_after(terms: Terms, d: int, row: int) -> float:
 
 
 def steer(terms: Terms, state: State, row: int) -> Steered:
-    """What each deal is told: new starts fall over the taper after the notice, then the fund leaves."""
+    """What each deal is told: after the notice starts fall over the taper, people are seen out, it leaves."""
     none = (0.0,) * len(terms.judged)
     scale, performance, withdrawn, wind_down = none, none, none, none
     for d in range(len(none)):
         since = row - state.cut_at[d] - terms.notice
         left = where(since > 0.0, most(0.0, 1.0 - since / max(terms.taper, 1.0)), 1.0)
-        leaves = since >= max(terms.taper, 1.0)
+        last = max(terms.taper, 1.0) + terms.see_out
+        leaves = since >= last
         falls = most(0.0, 1.0 - terms.diminishing * most(0.0, state.scale[d] - 1.0))
         learns = 1.0 + terms.learning * row / 4.0 if terms.judged[d] else 1.0
         scale = put(scale, d, state.scale[d] * left)
         performance = put(performance, d, falls * learns)
         withdrawn = put(withdrawn, d, where(leaves, 1.0, 0.0))
-        first = both(leaves, since < max(terms.taper, 1.0) + 1.0)
+        first = both(leaves, since < last + 1.0)
         before = max(0, row - 4)
         quarter = (terms.cost[d][row] - terms.cost[d][before]) / max(1, row - before)
         wind_down = put(wind_down, d, where(first, terms.wind_down * quarter * state.scale[d], 0.0))

@@ -150,6 +150,32 @@ def test_a_policy_that_cuts_changes_something() -> None:
     assert (with_[key] != without[key]).mean() > 0.5
 
 
+def test_what_grows_costs_more_and_what_is_cut_costs_less() -> None:
+    """By deal and path, against the same path without the policy: cost and value follow the starts."""
+    policy = {"cut": 0.2, "reinvest": 0.3, "growth": {"per_review": 0.5, "most": 2.0}}
+    fund = policy_fund(policy)
+    for one in fund["notes"].values():
+        one["commitment"] = 40_000_000.0  # enough that nothing is rationed
+    block = block_of(prepare(with_fund(shipped("collective-impact-fund"), fund)))
+
+    def of(scope: str, measure: str, unit: str, deal: str) -> np.ndarray:
+        return block.figures[Key(scope, deal, "social investors", "policy", "", measure, unit)]
+
+    moved: dict[tuple[str, str], list[np.ndarray]] = {}
+    for deal in sorted({key.deal for key in block.figures if key.measure == "grown"}):
+        grown = of("fund", "grown", "share of paths", deal) > 0.0
+        cut = of("fund", "cut", "share of paths", deal) > 0.0
+        for measure in ("cost", "value"):
+            more = of("fund", measure, "pounds", deal) - of("fund without policy", measure, "pounds", deal)
+            assert np.abs(more[~grown & ~cut]).max(initial=0.0) < 1e-6
+            moved.setdefault(("grown", measure), []).append(more[grown & ~cut])
+            moved.setdefault(("cut", measure), []).append(-more[cut & ~grown])
+    for which, amounts in moved.items():
+        found = np.concatenate(amounts)
+        assert len(found) > 50, which
+        assert (found > 0.0).mean() > 0.9, which
+
+
 @pytest.mark.parametrize("commitment", [36_000_000.0, 16_000_000.0])
 def test_every_pound_that_enters_leaves_or_is_there(
     commitment: float, monkeypatch: pytest.MonkeyPatch

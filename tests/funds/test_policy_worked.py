@@ -22,8 +22,9 @@ def terms(**changes: Any) -> Terms:
     """Review in row 4; the worst quarter cut, the best quarter grown by at most a half, consent always."""
     four = range(4)
     made = Terms(
-        cut=0.25, reinvest=0.25, first=4, every=4, last=8, notice=1.0, taper=1.0, wind_down=0.5, error=0.0,
-        per_review=0.5, most=2.0, diminishing=0.2, new_for=0.0, improving_by=-1.0, learning=0.0,
+        cut=0.25, reinvest=0.25, first=4, every=4, last=8, notice=1.0, taper=1.0, see_out=0.0,
+        wind_down=0.5, error=0.0, per_review=0.5, most=2.0,
+        diminishing=0.2, new_for=0.0, improving_by=-1.0, learning=0.0,
         judged=(True,) * 4, first_start=(1.0,) * 4, per_pound=(1.0,) * 4,
         value=tuple(plan(1000.0) for _ in four), cost=tuple(plan(1000.0) for _ in four),
         starts=tuple(plan(10.0) for _ in four),
@@ -69,6 +70,16 @@ def test_what_is_told_after_the_review() -> None:
     assert told[5].scale[3] == pytest.approx(1.5)
     assert told[5].performance[3] == pytest.approx(0.9)
     assert told[5].performance[1] == 1.0
+
+
+def test_people_are_seen_out_before_the_fund_leaves() -> None:
+    """Two quarters after the last start in row 6: it leaves in row 8."""
+    made = terms(see_out=2.0)
+    state = after(made, (700.0, 900.0, 1000.0, 1200.0))
+    told = [policy_step.steer(made, state, row) for row in range(5, 9)]
+    assert [one.scale[0] for one in told] == [1.0, 0.0, 0.0, 0.0]
+    assert [one.withdrawn[0] for one in told] == [0.0, 0.0, 0.0, 1.0]
+    assert [one.wind_down[0] for one in told] == [0.0, 0.0, 0.0, 500.0]
 
 
 def test_a_taper_falls_evenly() -> None:
