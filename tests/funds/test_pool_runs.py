@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,25 @@ def test_half_of_a_loss_is_claimed_once_and_met_in_the_next_row(
     assert np.allclose(extra.sum(axis=0), claimed - recovered, atol=1e-6)
     calls = pooled.ledger.of(payer="backer", reason="guarantee call").sum(axis=0)
     assert np.allclose(calls, claimed)
+
+
+def test_what_a_deal_pays_after_its_claim_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim made far too early, in row 14: the pool has half of later receipts until it has all back."""
+    fund = {"party": "social investors", "notes": ALL}
+    alone = edge_of_care(None, monkeypatch)
+    pool = {"guarantor": "backer", "cap": 1e9, "cover": 0.5}
+    ready = prepare(with_fund(shipped("edge-of-care"), {**fund, "pool": pool}))
+    assert ready.fund is not None
+    early = ready.fund.positions[0]._replace(claim_row=14)
+    ready = replace(ready, fund=ready.fund._replace(positions=(early,)))
+    pooled = ran_of(ready, monkeypatch, count=512)[0]
+    claimed = 0.5 * np.maximum(0.0, (alone.paid_in - alone.received)[:15].sum(axis=0))
+    assert (claimed > 100_000.0).mean() > 0.9
+    recovered = np.minimum(0.5 * alone.received[15:].sum(axis=0), claimed)
+    assert np.allclose(pooled.pool.recovered[0], recovered)
+    assert np.allclose((pooled.received - alone.received).sum(axis=0), claimed - recovered, atol=1e-6)
+    back = pooled.ledger.of(payee="backer", reason="recovery").sum(axis=0)
+    assert np.allclose(back, recovered)
 
 
 def test_a_cap_leaves_the_rest_with_the_fund(monkeypatch: pytest.MonkeyPatch) -> None:
