@@ -43,7 +43,9 @@ def opening(page: Page, figures: Figures, ready: ReadyFund) -> None:
     terms = ready.fund
     committed = sum(note.commitment for note in terms.notes.values())
     held = (
-        f"{len(ready.positions)} of the deals above" if len(ready.positions) < len(figures.deals) else "them"
+        f"{len(ready.positions)} of the deals above"
+        if len(ready.positions) < len(figures.deals)
+        else "all deals above"
     )
     page.say(
         f"{figures.title(ready.party)} holds {held}. Notes of {pounds(committed)} are called as deals draw;",
