@@ -65,7 +65,13 @@ BROKEN: dict[str, tuple[str, str, str]] = {
     "carry on nothing": (
         "notes: {junior: null}\n  carry: {to: fund manager}", "fund.carry", "there is none",
     ),
-    "carry to nobody": ("carry: {to: nobody}", "fund.carry.to", "is not among the parties"),
+    "carry on a capped note": (
+        "carry: {to: fund manager}", "fund.carry", "share no profit with a manager",
+    ),
+    "carry to nobody": (
+        "notes: {junior: {rate: {cap: null}}}\n  carry: {to: nobody}",
+        "fund.carry.to", "is not among the parties",
+    ),
     "a trigger that protects all": (
         "waterfall: {trigger: {protects: 9}}", "fund.waterfall.trigger.protects", "every note is protected",
     ),
