@@ -135,7 +135,7 @@ def retail(page: Page, figures: Figures, ready: ReadyFund) -> None:
     for name, note in ready.fund.notes.items():
         if note.retail is None:
             continue
-        said += cautions(note.title or name, note, True)
+        said += cautions(f"{note.title or name}: this note", note, True)
         earned = annual_rate(note)
         if earned is not None:
             for band, row in yields(earned, on).items():
