@@ -13,9 +13,11 @@ import numpy as np
 import numpy_financial
 import pytest
 
+import socialfinance as sf
 from socialfinance.engine import block as block_module
 from socialfinance.engine.ready import prepare
 from socialfinance.engine.run import simulate
+from socialfinance.funds.fund import Fund
 from socialfinance.kernels import luck
 from socialfinance.kernels.returns import irr
 from socialfinance.programmes import delivery
@@ -27,6 +29,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
 PATHS = 100_000
 ROUNDS = 3
 FUND, RATES, COUNTS = "The reference fund", "IRR of each path", "Counts of people"
+NOTES = "A fund with notes"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,7 @@ def page() -> Iterator[PerformancePage]:
     """The page, written once everything on it has been measured."""
     page = PerformancePage()
     yield page
-    if {FUND, RATES, COUNTS} <= set(page.tables):
+    if {FUND, RATES, COUNTS, NOTES} <= set(page.tables):
         page.write()
 
 
@@ -168,3 +171,30 @@ def test_one_block_of_the_reference_fund(benchmark: Any) -> None:
     """Eight deals, 4,096 paths: what a change to a step should be watched with."""
     ready = prepare(reference_fund(8))
     benchmark.pedantic(lambda: block_module.run_block(ready, 7, 0, 4096), rounds=3, warmup_rounds=1)
+
+
+def test_a_fund_with_notes(page: PerformancePage) -> None:
+    """The shipped fund against its deals alone: notes and pool, then the policy, which runs deals again."""
+    whole = sf.load("collective-impact-fund").portfolio
+    given = whole.fund.model_dump(exclude_unset=True)
+    without = {name: value for name, value in given.items() if name != "policy"}
+    funds = {
+        "deals alone": whole.model_copy(update={"fund": Fund()}),
+        "with notes and pool": whole.model_copy(update={"fund": Fund.model_validate(without)}),
+        "with payment for success": whole,
+    }
+    taken: dict[str, list[float]] = {name: [] for name in funds}
+    for fund in funds.values():
+        simulate(fund, paths=256, seed=1, workers=1, compare=False)  # whatever is made once
+    for _ in range(ROUNDS):
+        for name, fund in funds.items():
+            start = time.perf_counter()
+            simulate(fund, paths=8192, seed=1, workers=1, compare=False)
+            taken[name].append(time.perf_counter() - start)
+    page.table(
+        NOTES, "The collective impact fund, twelve bonds, 8,192 paths, one worker, no comparators.",
+        ("What", "Seconds", "Times as long"),
+    )  # fmt: skip
+    alone = median(taken["deals alone"])
+    for name, seconds in taken.items():
+        page.row(NOTES, name, f"{median(seconds):.1f}", f"{median(seconds) / alone:.2f}")
