@@ -375,7 +375,7 @@ def pwlb_schedule_command(options: argparse.Namespace) -> int:
     from socialfinance.markets import pwlb
     from socialfinance.reports.pwlb import schedule_page
 
-    _check_writable(options.json)
+    _check_outputs(options)
     if options.rate is not None and (options.product or options.on or options.table):
         raise InputError("is given, so nothing is looked up", field="--rate", given=options.rate,
                          allowed="without --product, --on and --table")  # fmt: skip
@@ -394,7 +394,7 @@ def pwlb_rate_command(options: argparse.Namespace) -> int:
     from socialfinance.markets import pwlb
     from socialfinance.reports.pwlb import rate_page
 
-    _check_writable(options.json)
+    _check_outputs(options)
     rate, table = _published(options), _table(options)
     what = options.product or "certainty"
     row = {"years": options.years, "method": options.method, "product": what, "rate": rate,
@@ -410,7 +410,7 @@ def pwlb_premature_command(options: argparse.Namespace) -> int:
     from socialfinance.markets import pwlb
     from socialfinance.reports.pwlb import premature_page
 
-    _check_writable(options.json)
+    _check_outputs(options)
     outstanding = _pounds("--outstanding", options.outstanding)
     if options.repayment_rate is not None:
         now, basis = _per_cent("--repayment-rate", options.repayment_rate), "as given"
@@ -427,6 +427,24 @@ def pwlb_premature_command(options: argparse.Namespace) -> int:
     _write_rows(options, [row])
     _show(premature_page(found, outstanding, loan, now, basis))
     return OK
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Refuse files that could not be written, or that would replace the rate table or one another."""
+    from socialfinance.io.write import refuse_to_replace
+
+    for output in (options.csv, options.json):
+        _check_writable(output)
+        if options.table is not None:
+            refuse_to_replace(output, options.table)
+    if (
+        options.csv is not None
+        and options.json is not None
+        and options.csv.resolve() == options.json.resolve()
+    ):
+        raise InputError(
+            "is the file of --csv too: give another name", file=str(options.json), field="--json"
+        )
 
 
 def _published(options: argparse.Namespace) -> float:

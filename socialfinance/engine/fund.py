@@ -102,7 +102,6 @@ class Live:
         level = price_level(deal, common)
         self.rows = periods(deal, (deal.own,), self.futures, level, (self.ledger,), rationed=True)
         self.asked: Asked | None = None
-        self.outcome: Outcome | None = None
 
     def ask(self, row: int) -> Asked | None:
         """What it asks for."""
@@ -117,8 +116,8 @@ class Live:
             return NOTHING
         try:
             self.asked = self.rows.send(told)
-        except StopIteration as end:
-            self.outcome = end.value[0]
+        except StopIteration:
+            self.asked = None
         paid_in, back = self.ledger.of_role("investor")
         return Moved(paid_in[own], back[own], self.ledger.seen(CALL, own), self.ledger.seen(BACK, own))
 
@@ -138,16 +137,16 @@ def alone(ready: ReadyPortfolio, position: Position, outcome: Outcome) -> Alone:
     fund, deal, ledger = ready.fund, position.deal, outcome.ledger
     assert fund is not None
     paid_in, back = ledger.of_role("investor")
-    worth = None
+    worth: tuple[Array, Array, Array] | None = None
     if fund.policy is not None and fund.policy.judged[fund.positions.index(position)]:
-        years = len(ready.calendar.financial_years)
-        worth = tuple(np.zeros((years, ledger.paths)) for _ in range(3))
+        shape = (len(ready.calendar.financial_years), ledger.paths)
+        worth = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         for own, done in enumerate(outcome.activity):
             row = own + deal.first_row
             for table, amount in zip(worth, _worth(deal, done, outcome.futures, row), strict=True):
                 table[ready.calendar.year_of_row[row]] += amount
     return Alone(
-        paid_in, back, ledger.seen_rows.get(CALL), ledger.seen_rows.get(BACK), worth,  # type: ignore[arg-type]
+        paid_in, back, ledger.seen_rows.get(CALL), ledger.seen_rows.get(BACK), worth,
         public_nets(ready, ledger),
     )  # fmt: skip
 

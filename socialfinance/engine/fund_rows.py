@@ -11,7 +11,8 @@ from socialfinance.engine.accumulate import Kept
 from socialfinance.engine.fund_figures import WITHOUT_POLICY
 from socialfinance.engine.ready import ReadyPortfolio
 from socialfinance.engine.ready_fund import ReadyFund
-from socialfinance.measures.fund import multiples, tail_contributions
+from socialfinance.kernels.returns import fund_multiples
+from socialfinance.measures.fund import tail_contributions
 from socialfinance.measures.paths import Key
 from socialfinance.measures.statistics import Row
 
@@ -57,9 +58,9 @@ def _multiples(ready: ReadyPortfolio, fund: ReadyFund, kept: Kept, scope: str) -
         if paid <= 0.0:
             continue
         value = mean("value", year) + mean("cash", year)
-        for measure, figure in multiples(paid, back, value, commitment).items():
+        for measure, figure in fund_multiples(paid, back, value, commitment)._asdict().items():
             key = Key(scope, "", fund.party, "fund", year, measure, "times")
-            yield _row(key, "of_mean_flows", figure, None)
+            yield _row(key, "of_mean_flows", float(figure), None)
 
 
 def _tail(fund: ReadyFund, kept: Kept, scope: str) -> Iterator[Row]:

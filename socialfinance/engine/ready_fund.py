@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from socialfinance.core.errors import InputError
-from socialfinance.core.parties import PUBLIC, Filled, shares_of
+from socialfinance.core.parties import Filled, shares_of
 from socialfinance.core.time import Calendar
 from socialfinance.funds import policy_step
 from socialfinance.funds.fund import Fund
@@ -256,9 +256,3 @@ def _so_far(amounts: Sequence[float]) -> tuple[float, ...]:
         total += amount
         found.append(total)
     return tuple(found)
-
-
-def public_holders(ready: ReadyFund, portfolio: Portfolio) -> tuple[str, ...]:
-    """Holders of notes that are public bodies: a conflict of interest that the page says."""
-    found = {party for shares in ready.holders for party, _ in shares}
-    return tuple(sorted(party for party in found if portfolio.parties[party].kind in PUBLIC))

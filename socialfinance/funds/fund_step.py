@@ -90,7 +90,6 @@ class Terms(NamedTuple):
     carry: CarryTerms | None
     deals: int
     no_notes: Tuple
-    no_deals: Tuple
 
 
 class Row(NamedTuple):

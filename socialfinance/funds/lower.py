@@ -105,7 +105,6 @@ def lower(
         ),
         deals=len(deals),
         no_notes=none,
-        no_deals=nobody,
     )  # fmt: skip
     schedule = rows(fund, calendar, deals, level)
     longest = max((test.window for test in tests), default=1)

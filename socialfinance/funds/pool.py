@@ -81,9 +81,6 @@ class State(NamedTuple):
     recovered: Tuple
 
 
-NOTHING = State(0.0, 0.0, (), (), (), ())
-
-
 class Answer(NamedTuple):
     """By deal, pounds: what the pool pays for the claims of the row before."""
 

@@ -50,12 +50,6 @@ def index_levels(annual: Sequence[float], rows: int) -> list[float]:
     return level
 
 
-def multiples(paid_in: float, distributed: float, value: float, commitment: float) -> dict[str, float]:
-    """DPI = distributed / paid in, RVPI = value / paid in, TVPI = DPI + RVPI, PIC = paid in / commitment."""
-    dpi, rvpi = distributed / paid_in, value / paid_in
-    return {"dpi": dpi, "rvpi": rvpi, "tvpi": dpi + rvpi, "pic": paid_in / commitment}
-
-
 def tail_contributions(gains: Array, worst: float) -> tuple[Array, Array, float]:
     """By deal its part of the fund's mean loss in the ``worst`` share of futures, and its standard error.
 

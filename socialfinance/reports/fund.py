@@ -135,6 +135,7 @@ def retail(page: Page, figures: Figures, ready: ReadyFund) -> None:
     for name, note in ready.fund.notes.items():
         if note.retail is None:
             continue
+        said.append(f"{note.title or name} is sold in pieces of {pounds(note.retail.denomination)} or more.")
         said += cautions(f"{note.title or name}: this note", note, True)
         earned = annual_rate(note)
         if earned is not None:

@@ -136,3 +136,19 @@ def test_a_broken_table_is_refused_in_one_line(
     assert code == 2
     assert f"rates.csv{words}" in err or f"rates.csv: {words}" in err
     assert err.count("\n") == 1
+
+
+def test_a_rate_table_is_never_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = tmp_path / "rates.csv"
+    mine.write_text(TABLE)
+    ask = ["pwlb", "rate", "--years", "2", "--method", "eip", "--table", str(mine)]
+    for output in ("--csv", "--json"):
+        code, _, err = run([*ask, output, str(mine)], capsys)
+        assert code == 2
+        assert "is a file that is read" in err
+    both = str(tmp_path / "rows")
+    code, _, err = run([*ask, "--csv", both, "--json", both], capsys)
+    assert code == 2
+    assert "give another name" in err
+    assert mine.read_text() == TABLE
+    assert not Path(both).exists()
