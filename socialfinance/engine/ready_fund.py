@@ -169,6 +169,13 @@ def _check_deals(fund: Fund, held: Sequence[ReadyDeal], guarantors: Shares) -> N
                 "covers nothing", field="fund.pool", given="cover 0 on every deal",
                 allowed="a cover, or a guarantor that stands behind a deal",
             )  # fmt: skip
+    for deal in held:
+        if fund.pool is not None and _calls_go_elsewhere(deal, guarantors):
+            raise InputError(
+                "stands behind a deal whose calls are paid to its vehicle, not to the fund",
+                field="fund.pool.guarantor", given=deal.name,
+                allowed="another party as the deal's guarantor, or as the pool's",
+            )  # fmt: skip
     for i, name in enumerate((fund.policy.deals or ()) if fund.policy else ()):
         field = f"fund.policy.deals[{i}]"
         if name not in names:
@@ -190,6 +197,15 @@ def can_be_judged(deal: ReadyDeal) -> bool:
 def _is_pooled(deal: ReadyDeal, guarantors: Shares) -> bool:
     mine = {party for party, _ in guarantors}
     return any(party in mine for role in deal.own.lowered.guaranteed for party, _ in deal.roles.get(role, ()))
+
+
+def _calls_go_elsewhere(deal: ReadyDeal, guarantors: Shares) -> bool:
+    """Whether the pool's guarantor pays calls of this deal to anybody but its investors."""
+    mine = {party for party, _ in guarantors}
+    return any(
+        leg.reason == "guarantee call" and leg.payee != "investor" and party in mine
+        for leg, payers, _ in deal.own.legs for party, _ in payers
+    )  # fmt: skip
 
 
 def _planned(deal: ReadyDeal, share: float, calendar: Calendar) -> Planned:

@@ -166,6 +166,19 @@ def test_a_broken_fund_is_refused_in_one_line(tmp_path: Path, name: str) -> None
     assert error.line is not None
 
 
+def test_a_pool_whose_guarantor_pays_a_vehicle_is_refused(tmp_path: Path) -> None:
+    text = """based_on: demo-loan-pool
+name: broken
+fund:
+  party: local investors
+  notes: {all: {holder: foundation, commitment: 9000000.0, rank: 1, rate: {basis: residual}}}
+  pool: {guarantor: insurer, cap: 100000.0}
+"""
+    error = refused(write(tmp_path, "small.yaml", text))
+    assert error.field == "fund.pool.guarantor"
+    assert "paid to its vehicle" in str(error)
+
+
 def test_a_policy_on_what_has_no_price_is_refused(tmp_path: Path) -> None:
     text = "based_on: collective-impact-fund\nname: broken\nfund:\n  policy: {deals: [resettlement]}\n"
     error = refused(write(tmp_path, "small.yaml", text))
