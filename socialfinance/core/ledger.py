@@ -64,12 +64,14 @@ class Ledger:
 
     With ``journal`` each payment that is not nil on some path is also kept as it was booked. Payments for a
     ``watched`` reason by or to a party in ``watch`` are kept by row: ``seen_rows``, ``{reason: (row,
-    path)}``.
+    path)}``. Every leg that a party in ``books`` pays or receives is kept by row beside, memo and all:
+    ``by_row``, ``{(payer, payee, reason): (row, path)}``, gross.
     """
 
     def __init__(
         self, year_of_row: Sequence[int], paths: int, journal: bool = False,
         watched: frozenset[str] = frozenset(), watch: frozenset[str] = frozenset(),
+        books: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
         self.year_of_row = year_of_row
         self.paths = paths
@@ -83,6 +85,8 @@ class Ledger:
         self.journal: list[Entry] | None = [] if journal else None
         self.watched, self.watch = watched, watch
         self.seen_rows: dict[str, NDArray[np.float64]] = {}
+        self.books = books
+        self.by_row: dict[tuple[str, str, str], NDArray[np.float64]] = {}
 
     def pay(self, row: int, payer: str, payee: str, amount: Any, why: str) -> None:
         """Book ``amount`` pounds (a float or ``(path,)``, never negative) from payer to payee."""
@@ -104,6 +108,10 @@ class Ledger:
             self._rows(self.saved, payer)[row] -= amount
         if why in self.watched and (payer in self.watch or payee in self.watch):
             self._rows(self.seen_rows, why)[row] += amount
+        if payer in self.books or payee in self.books:
+            if key not in self.by_row:
+                self.by_row[key] = np.zeros((self.rows, self.paths))
+            self.by_row[key][row] += amount
         if self.journal is not None:
             self._write(row, key, amount)
 

@@ -164,8 +164,9 @@ def _book(
     if not structure.lowered.delivers:
         return
     for agencies, cashable, rest in zip(saving_legs, done.cashable, done.not_cashable, strict=False):
-        _save(ledger, row, agencies, cashable, "saving", "extra cost")
-        _save(ledger, row, agencies, rest, "non-cashable saving", "non-cashable extra cost")
+        cash, other = cashable * structure.savings, rest * structure.savings
+        _save(ledger, row, agencies, cash, "saving", "extra cost")
+        _save(ledger, row, agencies, other, "non-cashable saving", "non-cashable extra cost")
 
 
 def _save(ledger: Ledger, row: int, agencies: Shares, amount: Any, gain: str, loss: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -54,6 +54,8 @@ class ReadyStructure:
     legs: tuple[tuple[Leg, Shares, Shares], ...]
     cost_legs: tuple[tuple[Shares, str], ...]
     """by cost line this structure bears: who spends it, and why"""
+    savings: float = 1.0
+    """of what the programme saves, what it saves under this structure"""
 
 
 @dataclass(frozen=True)
@@ -230,8 +232,10 @@ def _deal(name: str, portfolio: Portfolio, calendar: Calendar, common: Common) -
     flows = planned_flows(own.lowered, brief(False))
     value = tuple(value_of(deal, programme, done, futures, row) for row, done in enumerate(plan))
     varied = structure("with variation", deal.instrument, True) if _varies(deal) else None
+    in_house = 1.0 / (1.0 + deal.performance_effect)
     comparators = tuple(
-        structure(label, terms) for label, terms in against(deal.programme.kind, portfolio.comparison)
+        replace(structure(label, terms), savings=in_house)
+        for label, terms in against(deal.programme.kind, portfolio.comparison)
     )
     savings = []
     for label, saving in deal.programme.savings.items():

@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 
 from socialfinance.core.currency import Code
 from socialfinance.core.errors import field_path
-from socialfinance.core.parties import OUTSIDE, Filled, Party, shares_of
+from socialfinance.core.parties import OUTSIDE, PUBLIC, Filled, Party, shares_of
 from socialfinance.core.terms import AnnualRate, Name, Sourced, Terms, said_of
+from socialfinance.funds.books import Books
 from socialfinance.funds.fund import Fund
 from socialfinance.instruments.catalogue import Instrument
 from socialfinance.instruments.comparators import Comparison
@@ -94,6 +95,9 @@ class Deal(Sourced):
     """financial close of the deal; default the portfolio's start"""
     draws: Name | None = None
     """key of its random numbers; default its name"""
+    performance_effect: Annotated[float, Field(gt=-1, le=10, description="a fraction")] = 0.0
+    """how much more this structure is held to save than the same programme in house: what shared risk,
+    another provider or scrutiny adds. In comparisons, savings in house are savings here / (1 + it)"""
     cases: dict[Name, Case] = Field(default_factory=lambda: {"low": Case(quantile=0.2)})
     """deterministic cases beside the plan"""
     actuals: Case | None = None
@@ -133,6 +137,8 @@ class Portfolio(Sourced):
     deals: Annotated[dict[Name, Deal], Field(min_length=1)]
     comparison: Comparison = Field(default_factory=Comparison)
     fund: Fund = Field(default_factory=Fund)
+    books: dict[Name, Books] = Field(default_factory=dict)
+    """what public bodies tell of their own books, by party"""
 
     @model_validator(mode="after")
     def _within_bounds(self) -> Self:
@@ -153,4 +159,7 @@ class Portfolio(Sourced):
                 for party, _ in shares_of(filled):
                     if party not in self.parties:
                         raise ValueError(f"deals.{name}.parties.{role}: {party!r} is not among the parties")
+        for party in self.books:
+            if party not in self.parties or self.parties[party].kind not in PUBLIC:
+                raise ValueError(f"books.{party}: is no public body among the parties")
         return self

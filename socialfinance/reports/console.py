@@ -64,12 +64,12 @@ def what_this_is(page: Page, figures: Figures) -> None:
     page.say("-" * min(len(portfolio.title or portfolio.name), 110))
     page.say(
         f"{_many(len(ready.deals), 'deal')}{_with_whom(figures)} over {calendar.quarters} quarters from "
-        f"{_day(calendar.start)} to {_day(calendar.row_date(calendar.quarters))}.",
+        f"{day(calendar.start)} to {day(calendar.row_date(calendar.quarters))}.",
         f"{result.paths:,} simulated futures, seed {result.seed}.",
     )
     page.say(
         f"Present values (PV) are at {result.discount:.3%} a year, annual effective, to "
-        f"{_day(calendar.start)}.",
+        f"{day(calendar.start)}.",
         f"Basis: {result.discount_basis}.",
     )
     _sources(page, count_sources(portfolio))
@@ -144,9 +144,7 @@ def _deals(page: Page, figures: Figures) -> None:
         who = ", ".join(figures.title(party) for party in figures.commissioners(deal))
         providers = ", ".join(figures.title(party) for party, _ in deal.roles.get("provider", ()))
         title = deal.deal.title or deal.programme.programme.title
-        rows.append(
-            (deal.name, title + mark, who or NOTHING, providers or NOTHING, _day(deal.calendar.start))
-        )
+        rows.append((deal.name, title + mark, who or NOTHING, providers or NOTHING, day(deal.calendar.start)))
     page.table("", ("Deal", "What it is", "Commissioner", "Provider", "Starts"), rows, names=5)
 
 
@@ -155,7 +153,8 @@ def _many(count: int, thing: str, things: str | None = None) -> str:
     return f"{count:,} {thing if count == 1 else things or thing + 's'}"
 
 
-def _day(day: object) -> str:
+def day(day: object) -> str:
+    """``1 October 2026``."""
     from datetime import date
 
     assert isinstance(day, date)

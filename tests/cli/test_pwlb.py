@@ -1,4 +1,4 @@
-"""``socialfinance pwlb``: schedules, rates and early repayment, as page, CSV and JSON; what is refused."""
+"""``socialfinance pwlb``: loans, rates, early repayment, refinancing: page, CSV, JSON; what is refused."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from socialfinance.cli import main
+from socialfinance.markets import pwlb
 
 SCHEDULE = ["pwlb", "schedule", "--principal", "10000000", "--years", "10", "--rate", "4.50",
             "--method", "annuity"]  # fmt: skip
@@ -152,3 +153,151 @@ def test_a_rate_table_is_never_written_over(tmp_path: Path, capsys: pytest.Captu
     assert "give another name" in err
     assert mine.read_text() == TABLE
     assert not Path(both).exists()
+
+
+# --- variable rates, broken first periods ---------------------------------------------------------
+
+VARIABLE = ["pwlb", "variable", "--principal", "12000", "--years", "1", "--method", "eip",
+            "--reset-months", "3", "--rates", "4", "5", "6", "7"]  # fmt: skip
+
+
+def test_a_variable_loan_as_page_and_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = tmp_path / "loan.csv"
+    code, out, _ = run([*VARIABLE, "--csv", str(rows)], capsys)
+    assert code == 0
+    assert "2       5.00%    150.00   6,000.00   6,150.00   6,000.00" in out
+    assert out.count("[unverified]") == 3
+    assert "[terms unverified]" in " ".join(out.split())
+    with rows.open() as file:
+        written = list(csv.DictReader(file))
+    assert [row["interest"] for row in written] == ["120.0", "150.0", "90.0", "105.0"]
+
+
+def test_a_variable_loan_by_the_calendar(capsys: pytest.CaptureFixture[str]) -> None:
+    ask = ["pwlb", "variable", "--principal", "10,000,000", "--years", "1", "--method", "maturity",
+           "--reset-months", "1", "--rates", "4.71", "--on", "2027-01-01"]  # fmt: skip
+    _, out, _ = run(ask, capsys)
+    assert "40,002.74" in out
+    assert "of the calendar from 2027-01-01" in " ".join(out.split())
+
+
+def test_a_broken_first_period(capsys: pytest.CaptureFixture[str]) -> None:
+    """£10m at 4.5% for 73 days, a fifth of a year: 90,000.00."""
+    code, out, _ = run([*SCHEDULE, "--first-days", "73"], capsys)
+    assert code == 0
+    assert "the first 73 days after the advance" in out
+    assert "90,000.00" in out
+    assert "days / 365 [unverified]" in out
+
+
+BAD_VARIABLE: dict[str, tuple[list[str], str]] = {
+    "annuity": (["--method", "annuity"], "method: is no method of a variable-rate loan"),
+    "a reset nobody offers": (["--reset-months", "2"], "reset_months: is not offered"),
+    "a term outside": (["--years", "11"], "years: not a term of a variable-rate loan"),
+    "too few rates": (["--rates", "4", "5"], "rates: do not cover the term"),
+    "a rate of words": (["--rates", "four"], "--rates: is not a number"),
+    "no date": (["--on", "today"], "--on: is not a date"),
+    "a principal below nil": (["--principal", "-5"], "--principal: is out of range"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_VARIABLE)
+def test_a_bad_variable_loan_is_refused_in_one_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    changes, words = BAD_VARIABLE[name]
+    code, out, err = run([*VARIABLE, *changes], capsys)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert words in err
+
+
+def test_a_first_period_of_half_a_year_or_more_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run([*SCHEDULE, "--first-days", "183"], capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "first_days: is no such whole number" in err
+
+
+# --- refinancing ----------------------------------------------------------------------------------
+
+REFINANCE = ["pwlb", "refinance", "--principal", "10000000", "--years", "5", "--method", "maturity",
+             "--again-years", "5", "--again-method", "maturity", "--mean", "5", "--reversion", "0.2",
+             "--volatility", "1", "--paths", "500", "--seed", "4"]  # fmt: skip
+RATES = ["--rate", "5.65", "--long-rate", "6", "--start", "5.65"]
+
+
+def figures(path: Path) -> dict[tuple[str, str], tuple[float, float | None]]:
+    rows = json.loads(path.read_text())["rows"]
+    return {(row["figure"], row["statistic"]): (row["value"], row["standard_error"]) for row in rows}
+
+
+def test_refinancing_as_page_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its figures are those of the paths; its rates, where not given, those published."""
+    data = tmp_path / "again.json"
+    code, out, _ = run([*REFINANCE, "--json", str(data)], capsys)
+    assert code == 0
+    process = pwlb.RateProcess(0.0565, 0.05, 0.2, 0.01)
+    new = pwlb.rate_paths(process, 5, 500, seed=4)[5]
+    by_hand = pwlb.refinance(10_000_000, 0.0565, 5, "maturity", 5, "maturity", new, long_rate=0.06)
+    found = figures(data)
+    interest = by_hand.total_interest
+    assert found["total_interest", "mean"] == pytest.approx(
+        (interest.mean(), interest.std(ddof=1) / 500**0.5)
+    )
+    assert found["all_in_rate", "p95"][0] == sorted(by_hand.all_in_rate)[474]
+    assert found["break_even_rate", "value"][0] == by_hand.break_even_rate
+    dearer = float((new > by_hand.break_even_rate).mean())
+    assert found["dearer_than_one_loan", "probability"][0] == dearer
+    assert f"costs more all in than the one loan: {dearer:.0%} ±" in " ".join(out.split())
+    assert "the user's own assumption" in out
+    assert "notice 364/26" in " ".join(out.split())
+    again = run([*REFINANCE, *RATES], capsys)[1]
+    assert again.split("Over both terms")[1] == out.split("Over both terms")[1]
+    assert "notice" not in again
+
+
+def test_without_volatility_every_path_is_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    still = [*REFINANCE, *RATES, "--volatility", "0", "--mean", "5.65"]
+    code, out, _ = run(still, capsys)
+    assert code == 0
+    assert "5,650,000 5,650,000 5,650,000 6,000,000" in " ".join(out.split())
+
+
+def test_one_path_has_no_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run([*REFINANCE, "--paths", "1"], capsys)
+    assert code == 0
+    assert "1 path, seed 4" in " ".join(out.split())
+
+
+def test_a_loan_that_repays_itself_is_not_refinanced(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run([*REFINANCE, "--method", "eip"], capsys)
+    assert code == 0
+    assert "Nothing is left to borrow again." in out
+
+
+BAD_REFINANCE: dict[str, tuple[list[str], str]] = {
+    "a mean in fractions of nothing": (["--mean", "five"], "--mean: is not a number"),
+    "a volatility below nil": (["--volatility", "-1"], "--volatility: is out of range"),
+    "a reversion below nil": (["--reversion", "-1"], "reversion: is out of range"),
+    "a rate above all": (["--rate", "565"], "--rate: is out of range"),
+    "no paths": (["--paths", "0"], "paths: is no such whole number"),
+    "a seed below nil": (["--seed", "-1"], "seed: is no such whole number"),
+    "a maturity loan amortised": (["--amortise-over", "10"], "amortise_over: does not fit the first loan"),
+    "a term outside the table": (["--again-years", "60"], "no new maturity rate is published"),
+    "both terms outside": (["--again-years", "46", *RATES], "again_years: is too long after the first loan"),
+    "rates and a product": ([*RATES, "--product", "hra"], "--rate: is given, so nothing is looked up"),
+    "a day before the tables": (["--on", "1999-01-01"], "no PWLB table that old"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_REFINANCE)
+def test_a_bad_refinancing_is_refused_in_one_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    changes, words = BAD_REFINANCE[name]
+    code, out, err = run([*REFINANCE, *changes], capsys)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert words in err
+
+
+@pytest.mark.parametrize("left_out", ["--mean", "--reversion", "--volatility"])
+def test_the_process_has_no_defaults(left_out: str, capsys: pytest.CaptureFixture[str]) -> None:
+    at = REFINANCE.index(left_out)
+    code, _, err = run([*REFINANCE[:at], *REFINANCE[at + 2 :]], capsys)
+    assert code == 2
+    assert left_out in err

@@ -1,8 +1,6 @@
-"""Public Works Loan Board: published rates, product margins, loan schedules, fees.
+"""Published rates by term and method, the margins of products by date, and a rate table of your own.
 
-Rates are quoted nominal a year, payable half-yearly: r a year is r / 2 for each half-year, and
-(1 + r / 2)^2 - 1 effective. Rates here are fractions, amounts pounds, loan arithmetic in pence.
-Source: UK Debt Management Office (DMO) rate notices and technical notes.
+Source: UK Debt Management Office (DMO) rate notices.
 """
 
 from __future__ import annotations
@@ -10,24 +8,19 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation, localcontext
+from decimal import Decimal, InvalidOperation
 from functools import cache
 from importlib.resources import files
 from numbers import Real
-from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from socialfinance.core.errors import InputError
-from socialfinance.kernels import returns, schedules
-from socialfinance.kernels.schedules import check_method, pence_schedule, to_pence
-
-if TYPE_CHECKING:
-    import pandas as pd
+from socialfinance.kernels.schedules import check_method
+from socialfinance.markets.pwlb.checks import LONGEST
 
 Product = Literal["standard", "certainty", "hra", "local-infrastructure"]
 Kind = Literal["new", "premature"]
-Amount = Decimal | int | str | float
 
 _COLUMNS = {
     ("new", "maturity"): "new_maturity",
@@ -56,13 +49,6 @@ _OFFSETS: dict[str, list[tuple[date, Decimal | None]]] = {
         (date(2020, 11, 26), Decimal("-0.40")),
     ],
 }
-
-SHORTEST = {"maturity": 1, "eip": 2, "annuity": 2}
-"""Years of the shortest loan of each method."""
-_LONGEST = 50
-A_FRACTION = "a fraction a year from 0 to 1: 0.0587 is 5.87%"
-_LARGEST = Decimal(10**12)
-"""Pounds: above it a penny would be rounded away."""
 
 
 class RateTable(NamedTuple):
@@ -123,132 +109,6 @@ def offset(product: str, on: date) -> Decimal:
     return points[-1]
 
 
-def effective_rate(nominal: float) -> float:
-    """Annual effective rate (1 + r / 2)^2 - 1 of a PWLB rate r: 0.0587 is 0.05956."""
-    return float(returns.effective_rate(nominal, 2))
-
-
-def schedule(
-    principal: Amount, rate: float, years: float, method: str, *, rounding: bool = True
-) -> pd.DataFrame:
-    """Half-yearly instalments of a fixed-rate loan; the first six months after the advance.
-
-    Columns: ``period`` from 1, ``interest``, ``principal``, ``payment``, ``balance`` after it, pounds. Each
-    interest and principal is rounded half-up to a penny and the last instalment clears the balance, or, with
-    ``rounding=False``, nothing is rounded. ``rate`` is a fraction, nominal a year. Terms are whole
-    half-years: maturity 1 to 50 years, EIP and annuity 2 to 50 [unverified: PWLB Circular 163, October 2021].
-    The formulas are those of ``socialfinance.kernels.schedules``, where the same is in decimals.
-    """
-    import pandas as pd
-
-    half_years = _half_years(years, check_method(method))
-    rows = pence_schedule(_pounds(principal), _fraction(rate) / 2, half_years, method, rounding=rounding).rows
-    columns = ("interest", "principal", "payment", "balance")
-    money = {name: [float(getattr(row, name)) for row in rows] for name in columns}
-    return pd.DataFrame({"period": [row.period for row in rows], **money})
-
-
-class PrematureRepayment(NamedTuple):
-    """What a lender is paid beside what is outstanding when a fixed-rate loan is repaid early, pounds."""
-
-    amount: Decimal
-    """premium where positive, discount where negative"""
-    accrued_interest: Decimal
-    """since the last interest payment"""
-    factor: Decimal
-    """amount over what is outstanding, unrounded"""
-    total: Decimal
-    """outstanding, amount and accrued interest together"""
-
-
-def premature_repayment(
-    method: str, outstanding: Amount, loan_rate: float, repayment_rate: float, remaining_half_years: int,
-    days: int = 0,
-) -> PrematureRepayment:  # fmt: skip
-    """Premium or discount on early repayment, by the lender's formula.
-
-    With l and d half the loan's and the repayment rate, N half-years left, D days since interest was last
-    paid, a(i, N) = (1 - (1 + i)^-N) / i, A = 1 + d D / 182.5 and B = 1 + l D / 182.5, per pound outstanding:
-    maturity A (l a(d, N) + (1 + d)^-N) - B; EIP A ((a(d, N) / N) (1 - l / d) + l / d) - B; annuity
-    A a(d, N) / a(l, N) - B. Accrued interest is l D / 182.5. The repayment rate is that published for
-    premature repayment, for the same method and the years left: ``rate(..., kind="premature")``. Source:
-    PWLB, Formula for calculating the premium or discount on premature repayment of half-yearly fixed-rate
-    loans (Debt Management Office).
-    """
-    check_method(method)
-    n = _whole(remaining_half_years, "remaining_half_years", 1, 2 * _LONGEST)
-    passed = Decimal(_whole(days, "days", 0, 183)) / Decimal("182.5")
-    owed = _between(outstanding, Decimal(0), _LARGEST, "outstanding", f"0 to {_LARGEST:,f} pounds")
-    with localcontext(prec=50):
-        loan = _between(loan_rate, Decimal(0), Decimal(1), "loan_rate", A_FRACTION) / 2
-        now = _between(repayment_rate, Decimal(0), Decimal(1), "repayment_rate", A_FRACTION) / 2
-        if method == "maturity":
-            worth = loan * _annuity(now, n) + (1 + now) ** -n
-        elif method == "eip":
-            # interest l on the balance and 1 / N of principal each half-year; its limit where d is nil
-            later = (1 - _annuity(now, n) / n) / now if now else Decimal(n + 1) / 2
-            worth = _annuity(now, n) / n + loan * later
-        else:
-            worth = _annuity(now, n) / _annuity(loan, n)
-        factor = (1 + now * passed) * worth - (1 + loan * passed)
-        amount = to_pence(owed * factor) + Decimal(0)
-        interest = to_pence(owed * loan * passed)
-    return PrematureRepayment(amount, interest, factor, owed + amount + interest)
-
-
-def _annuity(rate: Decimal, n: int) -> Decimal:
-    """Worth of 1 a half-year, n times: (1 - (1 + i)^-n) / i, or n at no interest."""
-    return (1 - (1 + rate) ** -n) / rate if rate else Decimal(n)
-
-
-def fees(principal: Amount, kind: str = "fixed") -> Decimal:
-    """Fee on an advance, in pounds: 35p per 1,000 at a fixed rate, 45p variable, at least 25.
-
-    [unverified]: PWLB Circular 163, October 2021, not confirmed.
-    """
-    per_thousand = {"fixed": Decimal("0.35"), "variable": Decimal("0.45")}
-    if kind not in per_thousand:
-        raise InputError("unknown kind of loan", field="kind", given=kind, allowed="fixed, variable")
-    return max(to_pence(_pounds(principal) / 1000 * per_thousand[kind]), Decimal("25.00"))
-
-
-def interest(principal: Amount, rate: float, days: int) -> Decimal:
-    """Simple interest P r days / 365, to the penny: a broken first period, or one of a variable-rate loan.
-
-    [unverified]: inferred from D / 182.5 in the lender's premature repayment formula.
-    """
-    return to_pence(_pounds(principal) * _fraction(rate) * _whole(days, "days", 0, 366) / 365)
-
-
-def _pounds(given: Any) -> Decimal:
-    return _between(given, Decimal(0), _LARGEST, "principal", f"0 to {_LARGEST:,f} pounds")
-
-
-def _fraction(given: Any) -> Decimal:
-    return _between(given, Decimal(0), Decimal(1), "rate", A_FRACTION)
-
-
-def _between(given: Any, least: Decimal, most: Decimal, field: str, allowed: str) -> Decimal:
-    """A number as it is written, or an error that says what may stand there."""
-    try:
-        number = Decimal(str(given))
-    except InvalidOperation:
-        raise InputError("is not a number", field=field, given=given, allowed=allowed) from None
-    if not number.is_finite() or not least <= number <= most:
-        raise InputError("is out of range", field=field, given=given, allowed=allowed)
-    return number
-
-
-def _whole(given: Any, field: str, least: int, most: int) -> int:
-    try:
-        number = index(given)
-    except TypeError:
-        number = least - 1
-    if not least <= number <= most:
-        raise InputError("is no such whole number", field=field, given=given, allowed=f"{least} to {most}")
-    return number
-
-
 def read_table(path: str | Path) -> RateTable:
     """A rate table of your own, a CSV file like the shipped one; errors name file, line and field.
 
@@ -294,7 +154,7 @@ def _user_rates(name: str, lines: list[str]) -> dict[tuple[str, str], dict[float
     before = 0.0
     for number, line in body[1:]:
         row = dict(zip(head, (cell.strip() for cell in line.split(",")), strict=False))
-        years = _cell(name, number, "label_years", row, Decimal("0.5"), _LONGEST)
+        years = _cell(name, number, "label_years", row, Decimal("0.5"), LONGEST)
         if years is None or float(years) <= before:
             raise InputError(
                 "must be above the term of the line before", file=name, line=number, field="label_years",
@@ -348,6 +208,7 @@ def _no_hole(
 
 
 @cache
+@cache
 def _tables() -> tuple[RateTable, ...]:
     """All shipped notices, oldest first."""
     folder = files("socialfinance.markets") / "data"
@@ -385,12 +246,3 @@ def _kind(kind: str) -> str:
     if kind not in get_args(Kind):
         raise InputError("unknown kind of rate", field="kind", given=kind, allowed="new, premature")
     return kind
-
-
-def _half_years(years: float, method: schedules.Method) -> int:
-    known = isinstance(years, Real) and SHORTEST[method] <= years <= _LONGEST
-    if not known or 2 * years != round(2 * years):
-        allowed = f"{SHORTEST[method]} to {_LONGEST} years by half-years"
-        a = "a" if method == "maturity" else "an"
-        raise InputError(f"not a term of {a} {method} loan", field="years", given=years, allowed=allowed)
-    return round(2 * years)

@@ -1,0 +1,125 @@
+"""``socialfinance run``: simulate a portfolio and report on it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from socialfinance.cli.shared import (
+    OK,
+    PORTFOLIO,
+    check_writable,
+    deal_named,
+    deals_and_quarters,
+    json_option,
+    prepared,
+    say,
+    sentence,
+    show,
+)
+
+if TYPE_CHECKING:
+    from socialfinance.engine.ready import ReadyPortfolio
+    from socialfinance.engine.run import Estimate
+    from socialfinance.io.files import Loaded
+    from socialfinance.results.result import Result
+
+
+def run_options(commands: Any) -> None:
+    """``run`` and its options."""
+    text = "simulate a portfolio and report on it"
+    run = commands.add_parser("run", help=text, description=sentence(text))
+    run.add_argument("name", metavar="NAME_OR_PATH", help=PORTFOLIO)
+    run.add_argument(
+        "--paths", type=int, default=10_000, metavar="N", help="simulated futures (default 10000)"
+    )
+    run.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same figures (default 1)")
+    run.add_argument("--workers", type=int, metavar="N",
+                     help="processes (default: as many as the run is worth, at most one a core)")  # fmt: skip
+    run.add_argument("--chunk", type=int, metavar="N", help="paths a process takes at once (default 8192)")
+    run.add_argument(
+        "--no-compare", action="store_true", help="leave out in house and the PWLB cost of money"
+    )
+    run.add_argument("--deal", nargs="+", action="extend", default=[], metavar="NAME",
+                     help="report on these deals only (all are run)")  # fmt: skip
+    run.add_argument("--quiet", action="store_true", help="no word of progress on stderr")
+    json_option(run)
+    run.set_defaults(command=run_command)
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Simulate, write the file, print the report."""
+    from socialfinance.engine.run import CHUNK, check_memory, estimate
+    from socialfinance.reports.console import report
+
+    began = time.monotonic()
+    check_writable(options.json)
+    loaded, ready = prepared(options.name, options.json)
+    for deal in options.deal:
+        deal_named(ready, deal)
+    chunk = CHUNK if options.chunk is None else options.chunk
+    needs = estimate(ready, options.paths, chunk, options.workers)
+    check_memory(needs)
+    if not options.quiet:
+        say(_dry_run(ready, needs))
+    result = _simulated(loaded, options, needs)
+    if options.json:
+        result.to_json(options.json)
+    show(report(result, ready, options.deal))
+    if not options.quiet:
+        say(f"Took {time.monotonic() - began:,.1f} s.")
+    return OK
+
+
+def _simulated(loaded: Loaded, options: argparse.Namespace, needs: Estimate) -> Result:
+    from socialfinance import simulate
+
+    with _progress(options, needs) as progress:
+        return simulate(
+            loaded, options.paths, options.seed, options.workers, options.chunk, progress,
+            not options.no_compare,
+        )  # fmt: skip
+
+
+def _dry_run(ready: ReadyPortfolio, needs: Estimate) -> str:
+    from socialfinance.kernels.luck import backend
+
+    return (
+        f"{needs.paths:,} paths of {deals_and_quarters(ready)}; "
+        f"about {needs.total_bytes / 2**20:,.0f} MiB of memory; "
+        f"{needs.workers} worker{'s' * (needs.workers != 1)}; {backend()} backend."
+    )
+
+
+def _progress(
+    options: argparse.Namespace, needs: Estimate
+) -> AbstractContextManager[Callable[[int], None] | None]:
+    """A bar on stderr where that is a terminal."""
+    if options.quiet or sys.stderr is None or not sys.stderr.isatty():
+        return nullcontext()
+    return _Bar(needs.paths)
+
+
+class _Bar(AbstractContextManager[Callable[[int], None]]):
+    """A live bar that leaves nothing behind."""
+
+    def __init__(self, paths: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("paths"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+            console=Console(stderr=True), transient=True,
+        )  # fmt: skip
+        self._task = self._bar.add_task("paths", total=paths)
+
+    def __enter__(self) -> Callable[[int], None]:
+        self._bar.start()
+        return lambda count: self._bar.advance(self._task, count)
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()

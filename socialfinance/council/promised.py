@@ -1,0 +1,136 @@
+"""What a public body has promised in its deals, measured on a run: loss, tail, reserve, accounts, draft note.
+
+Promises that pay on the same leg (all layers of one guarantor do) are measured together, as one exposure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from socialfinance.council.disclosure import Tested, draft_note, under_ias37
+from socialfinance.council.guarantees import ecl_table, flows_of, liability_table
+from socialfinance.council.liabilities import Assessment, assess
+from socialfinance.council.numbers import Array
+from socialfinance.council.promises import Promise, most_called, promises
+from socialfinance.council.recourse import COMMITMENTS, FINANCIAL_GUARANTEE, OWN_DEBT
+from socialfinance.engine.books import DealBooks
+from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio
+from socialfinance.funds.books import Promises
+from socialfinance.measures.paths import by_year
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CALL = "guarantee call"
+BESIDE = ("recovery", "guarantee fee")
+"""Reasons that are kept by row beside those of the promises."""
+
+
+class Exposure(NamedTuple):
+    """Promises that pay on the same leg, measured together."""
+
+    deal: str
+    promises: tuple[Promise, ...]
+    maximum: float
+    """pounds, undiscounted; infinite where nothing limits it"""
+    assessed: Assessment
+    tested: Tested
+    ecl: pd.DataFrame | None
+    """by financial year end, for a financial guarantee contract: see ``guarantees.ecl_table``"""
+    liability: pd.DataFrame | None
+    """see ``guarantees.liability_table``"""
+    notes: tuple[str, ...]
+    """a draft for each promise"""
+
+
+def contingent(deal: ReadyDeal, party: str) -> tuple[Promise, ...]:
+    """The promises of a body that are neither commitments nor its own debt."""
+    return tuple(one for one in _promised(deal, party) if one.treatment not in (*COMMITMENTS, OWN_DEBT))
+
+
+def firm(deal: ReadyDeal, party: str) -> tuple[Promise, ...]:
+    """The promises of a body that are commitments, or debt of its own."""
+    return tuple(one for one in _promised(deal, party) if one.treatment in (*COMMITMENTS, OWN_DEBT))
+
+
+def _promised(deal: ReadyDeal, party: str) -> tuple[Promise, ...]:
+    fills = any(party in dict(filled) for filled in deal.roles.values())
+    return promises(deal, party) if fills else ()
+
+
+def reasons(deals: Sequence[ReadyDeal], party: str) -> frozenset[str]:
+    """The ledger's reasons that have to be kept by row to measure what a body has promised."""
+    found = {leg[2] for deal in deals for one in contingent(deal, party) for leg in one.legs}
+    return frozenset(found | set(BESIDE)) if found else frozenset()
+
+
+def exposures(ready: ReadyPortfolio, books: DealBooks, party: str, how: Promises) -> tuple[Exposure, ...]:
+    """Every contingent promise of a body in a deal, measured over all paths."""
+    by_leg: dict[tuple[tuple[str, str, str], ...], list[Promise]] = {}
+    for one in contingent(books.deal, party):
+        by_leg.setdefault(one.legs, []).append(one)
+    return tuple(_exposure(ready, books, party, how, tuple(some)) for some in by_leg.values())
+
+
+def _exposure(
+    ready: ReadyPortfolio, books: DealBooks, party: str, how: Promises, some: tuple[Promise, ...]
+) -> Exposure:
+    deal, first = books.deal, some[0]
+    shape = (deal.calendar.quarters + 1, len(books.balance))
+    is_call = any(leg[2] == CALL for leg in first.legs)
+    flows = flows_of(books.rows, party, shape, first.legs)
+    nil = np.zeros(shape)
+    back, fees = (flows.recoveries, flows.fees) if is_call else (nil, nil)
+    most = _maximum(deal, party, some, is_call)
+    yearly = [_years(ready, deal, rows) for rows in (flows.calls, back, fees)]
+    assessed = assess(
+        *yearly, maximum=most, reserve=how.reserve, percentile=how.worst_case, cost_of_risk=how.cost_of_risk,
+        years=ready.calendar.financial_years,
+    )  # fmt: skip
+    tested = under_ias37(
+        (yearly[0] - yearly[1]).sum(axis=0), "many" if first.by == "pool" else "one", how.remote
+    )
+    ecl = liability = None
+    if any(one.treatment is FINANCIAL_GUARANTEE for one in some):
+        ends = _year_ends(deal)
+        rate = ready.discount if how.rate is None else how.rate
+        lag = max(one.claim_lag for one in some)
+        ecl = ecl_table(flows.calls, back, year_ends=list(ends.values()), lag=lag, rate=rate, by=first.by)
+        liability = liability_table(ecl, premium=float(fees[0].mean()))
+        for table in (ecl, liability):
+            table.insert(0, "financial_year", list(ends))
+    recognised = None if liability is None else float(liability["liability"].iloc[0])
+    as_at = ready.calendar.row_date(deal.first_row) if liability is None else _first_end(deal)
+    notes = tuple(draft_note(one, assessed, tested, as_at=as_at, liability=recognised) for one in some)
+    return Exposure(deal.name, some, most, assessed, tested, ecl, liability, notes)
+
+
+def _maximum(deal: ReadyDeal, party: str, some: tuple[Promise, ...], is_call: bool) -> float:
+    """The most these promises can cost together, pounds: as guarantor by the terms, else their sum."""
+    if is_call:
+        return most_called(deal, party)
+    return sum(np.inf if one.maximum is None else one.maximum for one in some)
+
+
+def _years(ready: ReadyPortfolio, deal: ReadyDeal, rows: Array) -> Array:
+    """``(row, path)`` of a deal by the portfolio's financial years."""
+    placed = np.zeros((len(ready.calendar.financial_years), rows.shape[1]))
+    found = by_year(rows, deal.calendar.year_of_row)
+    first = ready.calendar.year_of_row[deal.first_row]
+    placed[first : first + len(found)] = found
+    return placed
+
+
+def _year_ends(deal: ReadyDeal) -> dict[str, int]:
+    """By financial year the deal's last row in it."""
+    calendar = deal.calendar
+    return {calendar.financial_years[year]: row for row, year in enumerate(calendar.year_of_row)}
+
+
+def _first_end(deal: ReadyDeal) -> date:
+    """The date of the deal's first financial year end."""
+    return deal.calendar.row_date(next(iter(_year_ends(deal).values())))

@@ -1,0 +1,39 @@
+"""A view's tables as plain rows: what ``--json`` writes, and what other tools read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socialfinance.council.view import View
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLES = (
+    "people", "cost", "exposure", "effect", "sharing", "against", "yearly", "exits", "switches", "success",
+    "appraisal", "appraisal_by_year", "promises", "assessment", "crystallises", "reserve", "ecl", "liability",
+)  # fmt: skip
+"""Attributes of a view that are one table each."""
+
+
+def as_rows(view: View) -> dict[str, list[Any]]:
+    """Every table by name, each a list of rows; None where a figure does not exist, never NaN.
+
+    Matrices of the shared purse are called ``purse: NAME``.
+    """
+    found: dict[str, Any] = {name: rows_of(getattr(view, name)) for name in TABLES}
+    found["draft_notes"] = [note for one in view.exposures for note in one.notes]
+    return found | {f"purse: {name}": rows_of(table) for name, table in view.purse.items()}
+
+
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as plain Python values."""
+    return [{str(name): _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value

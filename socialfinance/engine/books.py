@@ -1,0 +1,259 @@
+"""The books of public bodies over a run: every payment they make or have, by year and path, kept whole.
+
+A run keeps means of flows; a council's accounts need them path by path: the chance that a year's budget is
+passed, the tail of what is called. This runs some deals alone and keeps them. Draws are keyed by deal, so the
+figures are those of the whole portfolio's run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from socialfinance.core.errors import InputError
+from socialfinance.core.ledger import RESULTS, Ledger
+from socialfinance.core.parties import OUTSIDE, PUBLIC
+from socialfinance.engine.accumulate import UNIT
+from socialfinance.engine.block import counted
+from socialfinance.engine.deal import Outcome, run
+from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, drawn, futures_of, price_level
+from socialfinance.kernels.returns import NONE, irr_with_status
+from socialfinance.measures.paths import by_year, net_of, payer_figures, saved_of
+
+Array = NDArray[np.float64]
+K = TypeVar("K")
+Leg = tuple[str, str, str]
+"""payer, payee, reason"""
+OWN = "own"
+"""The name of a deal's own structure beside those it is held against."""
+CHUNK = 8 * UNIT
+"""Paths at once: every payment is held by row meanwhile."""
+
+
+@dataclass
+class Kept:
+    """One structure of one deal, all paths; financial years are the portfolio's."""
+
+    legs: dict[Leg, Array] = field(default_factory=dict)
+    """``(year, path)`` gross pounds as paid, of every leg that a public body or the world outside (staff,
+    suppliers) pays or has; memo included"""
+    accrued: dict[str, Array] = field(default_factory=dict)
+    """by payer ``(year, path)``: payments by results earned in the year less those paid in it, pounds"""
+    worth: dict[str, dict[str, Array]] = field(default_factory=dict)
+    """by party ``(path,)``: ``paid_pv``, ``saving_pv``, ``net_cost_pv``, ``net_cost`` and the like, pounds"""
+    counts: dict[str, Array] = field(default_factory=dict)
+    """what happened over the life: people started, outcomes"""
+    costs: dict[str, Array] = field(default_factory=dict)
+    """by cost line of the programme ``(year, path)``, pounds, where the structure bears it"""
+
+
+@dataclass
+class DealBooks:
+    """One deal under its own structure and under those it is held against."""
+
+    deal: ReadyDeal
+    structures: dict[str, Kept]
+    """``OWN`` first"""
+    rows: dict[Leg, Array]
+    """own structure, ``(row, path)`` by the deal's rows: legs with a reason that was asked for"""
+    balance: Array
+    """``(path,)`` investors' money out of pocket, discounted pound-years: sum of df_t max(0, paid in - back
+    so far) / 4"""
+    financed: dict[tuple[str, str], Array]
+    """by party and comparator ``(row,)``: mean over paths of the structure's net less the comparator's"""
+    rate: dict[tuple[str, str], tuple[Array, Array]]
+    """by party and comparator ``(path,)``: annual rate of that difference, and its status"""
+
+    @property
+    def own(self) -> Kept:
+        """The deal as contracted."""
+        return self.structures[OWN]
+
+
+@dataclass
+class Accounts:
+    """Some deals' books."""
+
+    ready: ReadyPortfolio
+    paths: int
+    seed: int
+    deals: dict[str, DealBooks]
+
+    @property
+    def years(self) -> tuple[str, ...]:
+        """Financial years, the rows of every ``(year, path)`` array."""
+        return self.ready.calendar.financial_years
+
+
+def deals_with(ready: ReadyPortfolio, party: str) -> tuple[ReadyDeal, ...]:
+    """The deals in which a party fills a role; InputError for one that is no public body of the file."""
+    known = sorted(name for name, one in ready.portfolio.parties.items() if one.kind in PUBLIC)
+    if party not in known:
+        raise InputError("is no public body of this file", field="council", given=party,
+                         allowed=", ".join(known))  # fmt: skip
+    mine = (deal for deal in ready.deals if party in {p for filled in deal.roles.values() for p, _ in filled})
+    return tuple(mine)
+
+
+def keep_books(
+    ready: ReadyPortfolio,
+    deals: Sequence[ReadyDeal],
+    seed: int,
+    paths: int,
+    by_row: Collection[str] = (),
+    chunk: int = CHUNK,
+) -> Accounts:
+    """Run some deals and what they are held against; keep what public bodies pay and have.
+
+    ``by_row``: reasons whose payments by or to public bodies are kept by row as well.
+    """
+    if paths < 1:
+        raise InputError("must be at least 1", field="paths", given=paths)
+    found: dict[str, DealBooks] = {}
+    for deal in deals:
+        parts = [
+            _block(ready, deal, seed, first, min(chunk, paths - first), frozenset(by_row))
+            for first in range(0, paths, chunk)
+        ]
+        found[deal.name] = _joined(parts)
+    return Accounts(ready, paths, seed, found)
+
+
+def _block(
+    ready: ReadyPortfolio, deal: ReadyDeal, seed: int, first: int, count: int, reasons: frozenset[str]
+) -> DealBooks:
+    paths = np.arange(first, first + count, dtype=np.uint64)
+    common = ready.common(seed, paths)
+    futures, level = futures_of(deal, drawn(deal, common, seed, paths), common), price_level(deal, common)
+    public = frozenset(name for name, one in ready.parties.items() if one.kind in PUBLIC)
+    structures = (deal.own, *deal.comparators)
+    ledgers = [Ledger(deal.calendar.year_of_row, count, books=public | {OUTSIDE}) for _ in structures]
+    own = run(deal, (deal.own,), futures, level, ledgers[:1])
+    outcomes = own + run(deal, deal.comparators, futures, level, ledgers[1:])
+    names = [OWN, *(one.name for one in deal.comparators)]
+    found = DealBooks(deal, {}, {}, _balance(ready, deal, own[0].ledger), {}, {})
+    for name, outcome in zip(names, outcomes, strict=True):
+        found.structures[name] = _kept(ready, deal, outcome, public)
+    found.rows = {
+        leg: rows for leg, rows in own[0].ledger.by_row.items() if leg[2] in reasons and public & set(leg[:2])
+    }
+    for name, outcome in zip(names[1:], outcomes[1:], strict=True):
+        for party in sorted(public):
+            more = net_of(own[0].ledger, (party,)) - net_of(outcome.ledger, (party,))
+            if more.any():
+                found.financed[party, name] = more.sum(axis=1)
+                rate, status = irr_with_status(-more)
+                found.rate[party, name] = np.asarray(rate), np.asarray(status, dtype=float)
+    return found
+
+
+def _kept(ready: ReadyPortfolio, deal: ReadyDeal, outcome: Outcome, public: frozenset[str]) -> Kept:
+    ledger, first = outcome.ledger, deal.first_row
+    kept = Kept()
+    for leg, rows in ledger.by_row.items():
+        kept.legs[leg] = _placed(ready, deal, by_year(rows, deal.calendar.year_of_row))
+    for payer in sorted(public & {leg[0] for leg in kept.legs}):
+        kept.accrued[payer] = _accrued(ready, deal, ledger, payer)
+    for party in sorted(public & set(ledger.net)):
+        figures = payer_figures(net_of(ledger, (party,)), saved_of(ledger, (party,)), ready.discount, first)
+        worth = {measure: values for measure, (_, values) in figures.items()}
+        worth["saving_pv"] = worth["paid_pv"] - worth["net_cost_pv"]
+        kept.worth[party] = worth
+    if outcome.lowered.delivers:
+        kept.counts = {name: values for name, (_, values) in counted(deal, outcome).items()}
+    lines = zip(deal.deal.programme.costs, outcome.lowered.uses, strict=True)
+    for i, (line, uses) in enumerate(lines):
+        if uses:
+            rows = np.stack([np.broadcast_to(done.costs[i], (ledger.paths,)) for done in outcome.activity])
+            kept.costs[line] = _placed(ready, deal, by_year(rows, deal.calendar.year_of_row))
+    return kept
+
+
+def _accrued(ready: ReadyPortfolio, deal: ReadyDeal, ledger: Ledger, payer: str) -> Array:
+    """Earned less paid by year: what is paid by results in a row was earned ``lag`` rows before it.
+
+    ``lag`` is the payer's payment lag, the longest where it fills several roles; for payments out of savings
+    the quarters of verification. What was earned before the first row counts there.
+    """
+    moved = np.zeros((len(ready.calendar.financial_years), ledger.paths))
+    for (mine, _, why), rows in ledger.by_row.items():
+        lag = _lag(deal, payer, why)
+        if mine == payer and why in RESULTS and lag > 0:
+            earned = np.zeros_like(rows)
+            earned[: len(rows) - lag] = rows[lag:]
+            earned[0] += rows[:lag].sum(axis=0)
+            moved += _placed(ready, deal, by_year(earned - rows, deal.calendar.year_of_row))
+    return moved
+
+
+def _lag(deal: ReadyDeal, payer: str, why: str) -> int:
+    tariff = deal.deal.tariff
+    if tariff is None:
+        return 0
+    if why == "savings payment":
+        return tariff.savings.verification_lag if tariff.savings else 0
+    lags = [one.payment_lag for role, one in tariff.payers.items() if payer in dict(deal.roles.get(role, ()))]
+    return max(lags, default=0)
+
+
+def _balance(ready: ReadyPortfolio, deal: ReadyDeal, ledger: Ledger) -> Array:
+    paid_in, back = ledger.of_role("investor")
+    out = np.maximum(0.0, np.cumsum(paid_in - back, axis=0))
+    worth = (1.0 + ready.discount) ** (-(np.arange(len(out)) + deal.first_row) / 4.0)
+    total = np.zeros(ledger.paths)
+    for row, df in zip(out, worth, strict=True):
+        total += row * (df / 4.0)
+    return total
+
+
+def _placed(ready: ReadyPortfolio, deal: ReadyDeal, amounts: Array) -> Array:
+    """``(year, path)`` of the deal's years on the portfolio's."""
+    placed = np.zeros((len(ready.calendar.financial_years), amounts.shape[1]))
+    offset = ready.calendar.year_of_row[deal.first_row]
+    placed[offset : offset + len(amounts)] = amounts
+    return placed
+
+
+def _joined(parts: Sequence[DealBooks]) -> DealBooks:
+    """Blocks side by side, paths last; what one block lacks is nil there."""
+    sizes = [len(part.balance) for part in parts]
+    whole = DealBooks(parts[0].deal, {}, {}, np.concatenate([part.balance for part in parts]), {}, {})
+    for name in parts[0].structures:
+        mine = [part.structures[name] for part in parts]
+        whole.structures[name] = Kept(
+            _side_by_side([one.legs for one in mine], sizes),
+            _side_by_side([one.accrued for one in mine], sizes),
+            {
+                party: _side_by_side([one.worth.get(party, {}) for one in mine], sizes)
+                for party in dict.fromkeys(party for one in mine for party in one.worth)
+            },
+            _side_by_side([one.counts for one in mine], sizes),
+            _side_by_side([one.costs for one in mine], sizes),
+        )
+    whole.rows = _side_by_side([part.rows for part in parts], sizes)
+    total = sum(sizes)
+    for about in dict.fromkeys(about for part in parts for about in part.financed):
+        sums = [part.financed[about] for part in parts if about in part.financed]
+        whole.financed[about] = np.sum(sums, axis=0) / total
+        none = [(np.full(size, np.nan), np.full(size, float(NONE))) for size in sizes]
+        pairs = [part.rate.get(about, nothing) for part, nothing in zip(parts, none, strict=True)]
+        rates, statuses = zip(*pairs, strict=True)
+        whole.rate[about] = np.concatenate(rates), np.concatenate(statuses)
+    return whole
+
+
+def _side_by_side(tables: Sequence[Mapping[K, Array]], sizes: Sequence[int]) -> dict[K, Array]:
+    names = dict.fromkeys(name for table in tables for name in table)
+    whole: dict[K, Array] = {}
+    for name in sorted(names, key=str):
+        shape = next(table[name].shape[:-1] for table in tables if name in table)
+        pieces = [
+            table[name] if name in table else np.zeros((*shape, size))
+            for table, size in zip(tables, sizes, strict=True)
+        ]
+        whole[name] = np.concatenate(pieces, axis=-1)
+    return whole
