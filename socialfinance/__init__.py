@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from socialfinance.council import mrp as mrp
     from socialfinance.council import prudential as prudential
     from socialfinance.council import sroi as sroi
+    from socialfinance.council.view import View as View
     from socialfinance.funds.portfolio import Portfolio as Portfolio
     from socialfinance.io.files import Loaded as Loaded
     from socialfinance.io.schema import schema as schema
@@ -40,9 +41,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "load", "simulate", "schema", "irr", "npv", "xirr", "pwlb", "credit",
+    "load", "simulate", "council_view", "schema", "irr", "npv", "xirr", "pwlb", "credit",
     "mrp", "prudential", "ifrs9", "ias37", "greenbook", "gmca", "sroi",
-    "Portfolio", "Loaded", "Result", "InputError", "RunError", "__version__",
+    "Portfolio", "Loaded", "Result", "View", "InputError", "RunError", "__version__",
 ]  # fmt: skip
 
 _WHERE = {
@@ -55,6 +56,7 @@ _WHERE = {
     "npv": "socialfinance.kernels.returns",
     "xirr": "socialfinance.kernels.returns",
     "Result": "socialfinance.results.result",
+    "View": "socialfinance.council.view",
 }
 """The module that each public name is taken from when it is first used."""
 _MODULES = {
@@ -141,5 +143,28 @@ def simulate(
     }
     try:
         return run(loaded.portfolio, paths, seed, workers, size, progress, compare, inputs)
+    except InputError as error:
+        raise loaded.place(error) from None
+
+
+def council_view(
+    fund: Loaded | Portfolio | str | Path, council: str, paths: int = 10_000, seed: int = 1
+) -> View:
+    """One public body's books over ``paths`` futures: what ``socialfinance council`` prints, as frames.
+
+    ``council`` is a public body of the file. The figures are those of a run of the whole file with the same
+    seed. Raises :class:`InputError` where the body is unknown or has no part in any deal.
+    """
+    from socialfinance.core.errors import InputError
+    from socialfinance.council.view import view
+    from socialfinance.engine.ready import prepare
+    from socialfinance.funds.portfolio import Portfolio
+    from socialfinance.io.files import Loaded
+
+    if isinstance(fund, Portfolio):
+        return view(prepare(fund), council, seed, paths)
+    loaded = fund if isinstance(fund, Loaded) else load(fund)
+    try:
+        return view(prepare(loaded.portfolio), council, seed, paths)
     except InputError as error:
         raise loaded.place(error) from None

@@ -279,7 +279,7 @@ COLUMNS = (
 """In the order of the frame. ``mrp`` includes ``mrp_leases``, ``interest`` that of leases."""
 
 
-def spending_of(columns: Mapping[tuple[str, str], Array], **more: Any) -> Spending:
+def spending_of(columns: Mapping[Any, Array], **more: Any) -> Spending:
     """The spending that payments by column and rule show (``treatment.by_column``).
 
     Assets: works, property bought and capital grants given. Receipts: sales, overage, and what pays under the

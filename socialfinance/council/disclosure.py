@@ -21,6 +21,9 @@ from socialfinance.council.recourse import COMMITMENTS, DERIVATIVE, FINANCIAL_GU
 from socialfinance.council.statistics import chance
 
 Items = Literal["one", "many"]
+Basis = Literal["expected value", "most likely amount"]
+MOSTLY = 0.5
+"""Share of the paths that pay from which one amount is likely enough to stand for all."""
 
 
 class Tested(NamedTuple):
@@ -32,7 +35,7 @@ class Tested(NamedTuple):
     """chance below which it is called remote, the council's policy"""
     treatment: str
     """provision, contingent liability to disclose, or remote"""
-    items: Items
+    basis: Basis
     best_estimate: Estimate
     """pounds, undiscounted"""
 
@@ -42,26 +45,31 @@ def under_ias37(
 ) -> Tested:
     """Provision, disclosure or nothing, and the best estimate, from the loss of each path, pounds.
 
-    Many items: the expected value. One: the most likely outcome where it pays, to the ``nearest`` so many
-    pounds (the smaller of two that are as likely); where paying is not probable, what is disclosed is the
-    expected value all the same. A loss below nil counts as nothing paid.
+    Many items: the expected value. One that will probably be paid: the most likely amount, to the ``nearest``
+    so many pounds, where more than half of the paths that pay come to it; where none is that likely, or
+    paying is not probable, the expected value, as other outcomes have to be counted too (IAS 37, 40). A loss
+    below nil counts as nothing paid.
     """
     lost = np.maximum(0.0, np.atleast_1d(numbers("losses", losses, ANY)))
     if items not in ("one", "many"):
         raise InputError("is neither", field="items", given=items, allowed="one or many")
     odds = Estimate(*chance(lost > HALF_A_PENNY))
     treatment = ias37.classify(odds.value, remote)
-    best = estimate(lost)
     if items == "one" and treatment == ias37.PROVISION:
-        best = Estimate(most_likely(lost[lost > HALF_A_PENNY], nearest), 0.0)
-    return Tested(odds, remote, treatment, items, best)
+        amount, share = most_likely(lost[lost > HALF_A_PENNY], nearest)
+        if share > MOSTLY:
+            return Tested(odds, remote, treatment, "most likely amount", Estimate(amount, 0.0))
+    return Tested(odds, remote, treatment, "expected value", estimate(lost))
 
 
-def most_likely(amounts: Array, nearest: float = 1_000.0) -> float:
-    """The amount that comes up most often, to the nearest so many pounds; the smaller of two alike."""
+def most_likely(amounts: Array, nearest: float = 1_000.0) -> tuple[float, float]:
+    """The amount that comes up most often, to the nearest so many pounds, and its share of the paths.
+
+    The smaller of two that are as likely.
+    """
     step = number("nearest", nearest, (0.01, 1e9, "a penny or more"))
     steps, counts = np.unique(np.rint(amounts / step), return_counts=True)
-    return float(steps[counts.argmax()] * step)
+    return float(steps[counts.argmax()] * step), float(counts.max() / len(amounts))
 
 
 # --- a note ----------------------------------------------------------------------------------------------
@@ -131,13 +139,9 @@ def _recognised(promise: Promise, tested: Tested | None, liability: float | None
         )
     odds = f"{tested.chance.value:.1%} (standard error {tested.chance.error:.1%})"
     if tested.treatment == ias37.PROVISION:
-        how = (
-            "expected value"
-            if tested.items == "many"
-            else ("most likely amount where it pays; it is to be less where other outcomes are mostly lower")
-        )
-        best = _pounds(tested.best_estimate.value)
-        return f"Payment is probable, at {odds}: a provision of {best}, the {how}."
+        best, basis = tested.best_estimate, tested.basis
+        error = f" (standard error {_pounds(best.error)})" if best.error > 0.0 else ""
+        return f"Payment is probable, at {odds}: a provision of {_pounds(best.value)}{error}, the {basis}."
     if tested.treatment == ias37.REMOTE:
         return (
             f"Payment is remote, at {odds}, below the council's own level of {tested.remote:.1%}: nothing "

@@ -37,6 +37,8 @@ class Exposure(NamedTuple):
     promises: tuple[Promise, ...]
     maximum: float
     """pounds, undiscounted; infinite where nothing limits it"""
+    net: Array
+    """``(year, path)`` calls less recoveries and fees, pounds, the portfolio's years"""
     assessed: Assessment
     tested: Tested
     ecl: pd.DataFrame | None
@@ -88,7 +90,7 @@ def _exposure(
     most = _maximum(deal, party, some, is_call)
     yearly = [_years(ready, deal, rows) for rows in (flows.calls, back, fees)]
     assessed = assess(
-        *yearly, maximum=most, reserve=how.reserve, percentile=how.worst_case, cost_of_risk=how.cost_of_risk,
+        *yearly, maximum=most, percentile=how.worst_case, cost_of_risk=how.cost_of_risk,
         years=ready.calendar.financial_years,
     )  # fmt: skip
     tested = under_ias37(
@@ -106,7 +108,8 @@ def _exposure(
     recognised = None if liability is None else float(liability["liability"].iloc[0])
     as_at = ready.calendar.row_date(deal.first_row) if liability is None else _first_end(deal)
     notes = tuple(draft_note(one, assessed, tested, as_at=as_at, liability=recognised) for one in some)
-    return Exposure(deal.name, some, most, assessed, tested, ecl, liability, notes)
+    net = yearly[0] - yearly[1] - yearly[2]
+    return Exposure(deal.name, some, most, net, assessed, tested, ecl, liability, notes)
 
 
 def _maximum(deal: ReadyDeal, party: str, some: tuple[Promise, ...], is_call: bool) -> float:

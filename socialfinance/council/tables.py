@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 TABLES = (
     "people", "cost", "exposure", "effect", "sharing", "against", "yearly", "exits", "switches", "success",
     "appraisal", "appraisal_by_year", "promises", "assessment", "crystallises", "reserve", "ecl", "liability",
+    "in_accounts", "capital_by_year", "gates",
 )  # fmt: skip
 """Attributes of a view that are one table each."""
 

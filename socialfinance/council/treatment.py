@@ -18,7 +18,7 @@ from socialfinance.core.errors import InputError
 from socialfinance.core.ledger import MEMO
 from socialfinance.core.parties import Kind, Party
 from socialfinance.council.numbers import Array
-from socialfinance.engine.ready import ReadyDeal, ReadyStructure
+from socialfinance.engine.ready import ReadyDeal
 
 Column = Literal["revenue", "capital", "capital receipt", "balance sheet"]
 Leg = tuple[str, str, str]
@@ -295,34 +295,25 @@ def by_column(
 
 
 def capital_part(
-    deal: ReadyDeal, structure: ReadyStructure, activity: Any, lines: Collection[str] | None = None
+    deal: ReadyDeal, spent: Mapping[str, Array], lines: Collection[str] | None = None
 ) -> dict[Leg, Array]:
     """The part of payments for a service that is capital spending, ``{leg: (year, path)}``, pounds.
 
-    ``activity`` is what the programme did by deal row, as a run gives it. A development's lines say
-    themselves whether they are capital; for a people's programme ``lines`` names them (those of a loan for
-    capital spending). Paid by the commissioner, shared as the roles are.
+    ``spent`` is what was spent by cost line of the programme, ``(year, path)``, on the lines that the
+    structure bears. A development's lines say themselves whether they are capital; for a people's programme
+    ``lines`` names them (those of a loan for capital spending). Paid by the commissioner, shared as the roles
+    are.
     """
     found: dict[Leg, Any] = {}
     costs: Mapping[str, Any] = deal.deal.programme.costs
-    year_of_row, payers = deal.calendar.year_of_row, deal.roles.get("commissioner", ())
-    for j, (name, line) in enumerate(costs.items()):
-        counts = getattr(line, "capital", False) if lines is None else name in lines
-        if not (counts and structure.lowered.uses[j]):
+    for name, amounts in spent.items():
+        line = costs[name]
+        if not (getattr(line, "capital", False) if lines is None else name in lines):
             continue
-        spent = _by_year([done.costs[j] for done in activity], year_of_row)
-        for payer, share in payers:
+        for payer, share in deal.roles.get("commissioner", ()):
             for payee, part in deal.roles[line.paid_to]:
                 leg = (payer, payee, SPLIT)
-                found[leg] = found.get(leg, 0.0) + spent * (share * part)
-    return found
-
-
-def _by_year(rows: list[Any], year_of_row: Any) -> Array:
-    paths = max(np.size(one) for one in rows)
-    found = np.zeros((max(year_of_row) + 1, paths))
-    for row, one in enumerate(rows):
-        found[year_of_row[row]] += one
+                found[leg] = found.get(leg, 0.0) + amounts * (share * part)
     return found
 
 

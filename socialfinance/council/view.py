@@ -15,9 +15,11 @@ import numpy as np
 
 from socialfinance.core.errors import InputError
 from socialfinance.core.parties import PUBLIC
+from socialfinance.core.terms import said_of
+from socialfinance.council import accounts, capital, cases, gates, prices, promised, purse, question
 from socialfinance.council import budget as budgets
-from socialfinance.council import cases, prices, promised, purse, question
 from socialfinance.council.appraisal import Appraised, Streams, appraise, payback_year, streams, yearly_table
+from socialfinance.council.liabilities import Affordability, afford
 from socialfinance.council.numbers import Array
 from socialfinance.council.promises import Promise
 from socialfinance.council.statistics import Chance, Figure, chance, figure
@@ -39,7 +41,11 @@ def view(ready: ReadyPortfolio, party: str, seed: int, paths: int) -> View:
     deals = deals_with(ready, party)
     if not deals:
         raise InputError("has no part in any deal of this file", field="council", given=party)
-    return View(ready, party, keep_books(ready, deals, seed, paths, promised.reasons(deals, party)))
+    return View(ready, party, keep_books(ready, deals, seed, paths, promised.reasons(deals, party) | LEASES))
+
+
+LEASES = frozenset({accounts.HEAD_RENT})
+"""Reasons kept by row because a lease is measured by them."""
 
 
 @dataclass(frozen=True)
@@ -48,29 +54,39 @@ class View:
 
     ready: ReadyPortfolio
     party: str
-    accounts: Accounts
+    run: Accounts
 
     # --- what it is about ---------------------------------------------------------------------------
 
     @property
     def years(self) -> tuple[str, ...]:
         """Financial years of the file."""
-        return self.accounts.years
+        return self.run.years
 
     @property
     def shape(self) -> tuple[int, int]:
         """Years and paths."""
-        return len(self.years), self.accounts.paths
+        return len(self.years), self.run.paths
 
     @property
     def deals(self) -> tuple[DealBooks, ...]:
         """The deals in which it has a part."""
-        return tuple(self.accounts.deals.values())
+        return tuple(self.run.deals.values())
 
     @property
     def books(self) -> Books:
         """What the file tells of its books; defaults where it tells nothing."""
         return self.ready.portfolio.books.get(self.party, Books())
+
+    def said(self, block: str = "") -> str:
+        """What the file says of where a block of its books comes from; of a default, that it is one."""
+        place = ("books", self.party, block) if block else ("books", self.party)
+        for at, _, heard in said_of(self.ready.portfolio):
+            if at == place:
+                return heard.source or (
+                    "illustrative" if heard.origin == "illustrative" else "no source given"
+                )
+        return "defaults of the model"
 
     @cached_property
     def agencies(self) -> tuple[str, ...]:
@@ -346,10 +362,18 @@ class View:
         return _stacked((one, one.assessed.by_year) for one in self.exposures)
 
     @cached_property
+    def affordability(self) -> Affordability | None:
+        """All of them together against the reserve named for them; None where none is."""
+        held = self.books.promises.reserve
+        if held is None or not self.exposures:
+            return None
+        return afford(sum((one.net for one in self.exposures), np.zeros(self.shape)), held, self.years)
+
+    @property
     def reserve(self) -> pd.DataFrame:
-        """By exposure and year: chance that the named reserve is exhausted; empty where none is named."""
-        held = ((one, one.assessed.affordability) for one in self.exposures)
-        return _stacked((one, afford.by_year) for one, afford in held if afford is not None)
+        """By year: chance that the reserve is exhausted, and what is left; empty where none is named."""
+        held = self.affordability
+        return _frame([], "financial_year") if held is None else held.by_year
 
     @cached_property
     def ecl(self) -> pd.DataFrame:
@@ -360,6 +384,55 @@ class View:
     def liability(self) -> pd.DataFrame:
         """By financial guarantee contract and year end: the higher of (``guarantees.liability_table``)."""
         return _stacked((one, one.liability) for one in self.exposures if one.liability is not None)
+
+    # --- in the accounts ----------------------------------------------------------------------------
+
+    @property
+    def is_council(self) -> bool:
+        """Whether the rules of councils in England are its own."""
+        return self.ready.parties[self.party].kind == "council"
+
+    @cached_property
+    def columns(self) -> dict[str, dict[str, accounts.Columns]]:
+        """By deal and structure: its payments by column of the accounts and rule; {} for other bodies."""
+        if not self.is_council:
+            return {}
+        return {one.deal.name: accounts.columns_of(self.ready, one, self.party) for one in self.deals}
+
+    @cached_property
+    def in_accounts(self) -> pd.DataFrame:
+        """By deal, structure, column, rule and year: see ``accounts.accounts_table``."""
+        return accounts.accounts_table(self.years, self.columns)
+
+    @cached_property
+    def capital(self) -> capital.Side | None:
+        """Its capital side by year under the deals as contracted; None for other bodies."""
+        if not self.is_council:
+            return None
+        own = accounts.together([structures[OWN] for structures in self.columns.values()])
+        return accounts.capital_side(self.ready, self.deals, self.party, own, self.books.capital)
+
+    @property
+    def capital_by_year(self) -> pd.DataFrame:
+        """The same as a frame, means over paths; empty for other bodies."""
+        return _frame([], "year") if self.capital is None else self.capital.frame()
+
+    @cached_property
+    def gates(self) -> pd.DataFrame:
+        """By deal and structure, every gate of lawful funding: verdict, reason, citation; for councils only.
+
+        The deal's own structure is told what a run expects to be called and earned in fees.
+        """
+        rows: list[tuple[Any, ...]] = []
+        for deal in self.deals if self.is_council else ():
+            mine = [one for one in self.exposures if one.deal == deal.deal.name]
+            called = sum(one.assessed.expected_loss.value for one in mine)
+            earned = sum(one.assessed.fees.value for one in mine)
+            for name, terms in accounts.terms_of(self.ready, deal.deal).items():
+                told = (called, earned) if name == OWN and mine else (None, None)
+                found = gates.gates(deal.deal, terms, self.ready, self.party, *told)
+                rows += [(deal.deal.name, name, *gate) for gate in found]
+        return _frame(rows, "deal", "structure", "gate", "verdict", "reason", "citation")
 
     # --- against alternatives -----------------------------------------------------------------------
 
@@ -427,9 +500,7 @@ class View:
     @cached_property
     def deflator(self) -> prices.Deflator:
         """The file's, by its growth a year."""
-        given = self.books.appraisal
-        said = given.source or ("illustrative" if given.illustrative else "an assumption of the model")
-        return prices.steady(self.years, given.inflation, said)
+        return prices.steady(self.years, self.books.appraisal.inflation, self.said("appraisal"))
 
     @cached_property
     def flows(self) -> dict[str, Streams]:

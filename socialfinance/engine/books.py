@@ -30,6 +30,7 @@ Leg = tuple[str, str, str]
 """payer, payee, reason"""
 OWN = "own"
 """The name of a deal's own structure beside those it is held against."""
+HALF_A_PENNY = 0.005
 CHUNK = 8 * UNIT
 """Paths at once: every payment is held by row meanwhile."""
 
@@ -144,7 +145,7 @@ def _block(
     for name, outcome in zip(names[1:], outcomes[1:], strict=True):
         for party in sorted(public):
             more = net_of(own[0].ledger, (party,)) - net_of(outcome.ledger, (party,))
-            if more.any():
+            if np.abs(more).max() > HALF_A_PENNY:
                 found.financed[party, name] = more.sum(axis=1)
                 rate, status = irr_with_status(-more)
                 found.rate[party, name] = np.asarray(rate), np.asarray(status, dtype=float)

@@ -113,7 +113,8 @@ def _budget(page: Page, view: View) -> None:
     else:
         when = "in which it was earned" if plan.basis == "accrual" else "in which it is paid"
         page.say(
-            f"Budget as given in the file ({said(plan)}). A payment by results counts in the year {when};",
+            f"Budget as given in the file ({view.said('budget')}). A payment by results counts in the year "
+            f"{when};",
             f"{plan.carry_forward:.0%} of what a year leaves is carried forward and {plan.to_reserve:.0%} of "
             f"the rest goes into the reserve, which starts at {pounds(plan.reserve)}.",
             _caps(view),
@@ -325,13 +326,6 @@ def _exits(page: Page, view: View) -> None:
 
 
 # --- cells ---------------------------------------------------------------------------------------------
-
-
-def said(terms: Any) -> str:
-    """What a block of the file says of where its numbers come from."""
-    if terms.source:
-        return str(terms.source)
-    return "illustrative" if terms.illustrative else "no source given"
 
 
 def _titles(view: View) -> dict[str, str]:

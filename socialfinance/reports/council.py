@@ -8,7 +8,8 @@ from typing import Any
 from socialfinance.core.currency import CURRENCIES
 from socialfinance.council.view import View
 from socialfinance.engine.books import OWN
-from socialfinance.reports.cabinet import said, ten_figures, year_cells
+from socialfinance.reports.accounts import lawful_funding, revenue_and_capital
+from socialfinance.reports.cabinet import ten_figures, year_cells
 from socialfinance.reports.console import day
 from socialfinance.reports.frames import each, groups, shown
 from socialfinance.reports.numbers import NOTHING, THOUSANDS, TIE, text, with_error
@@ -33,19 +34,21 @@ def council_page(view: View) -> str:
     promises_section(page, view)
     _purse(page, view)
     _borrowing(page, view)
+    revenue_and_capital(page, view)
     _appraisal(page, view)
+    lawful_funding(page, view)
     return page.text
 
 
 def _what_this_is(page: Page, view: View) -> None:
-    ready, accounts = view.ready, view.accounts
+    ready, run = view.ready, view.run
     title, start = ready.parties[view.party].title or view.party, day(ready.calendar.start)
     page.say(f"{title}: the books of {ready.portfolio.title or ready.portfolio.name}")
     page.say("-" * min(len(title) + 20, 110))
     deals = ", ".join(deal.deal.name for deal in view.deals)
     page.say(
         f"{len(view.deals)} of the file's {len(ready.deals)} deals: {deals}.",
-        f"{accounts.paths:,} simulated futures, seed {accounts.seed}; as in a run of the whole file.",
+        f"{run.paths:,} simulated futures, seed {run.seed}; as in a run of the whole file.",
         f"{ready.calendar.quarters} quarters from {start}; financial years, April to March.",
     )
     page.say(
@@ -63,7 +66,7 @@ def _what_this_is(page: Page, view: View) -> None:
     page.say(
         "The file says nothing of this body's own books: defaults are used and named below."
         if told is None
-        else f"Its own books as the file gives them ({said(told)})."
+        else f"Its own books as the file gives them ({view.said()})."
     )
 
 

@@ -8,10 +8,12 @@ from typing import Any
 from socialfinance.council.liabilities import Estimate
 from socialfinance.council.promised import Exposure, firm
 from socialfinance.council.view import View
-from socialfinance.reports.cabinet import said
 from socialfinance.reports.frames import each, shown
 from socialfinance.reports.numbers import NOTHING, PERCENT, THOUSANDS, text, with_error
 from socialfinance.reports.page import Page
+
+ACROSS = 3
+"""Exposures that fit beside one another."""
 
 
 def promise_table(page: Page, view: View) -> None:
@@ -48,10 +50,10 @@ def promises_section(page: Page, view: View) -> None:
         f"Measured with: reasonable worst case at P{_percent(view)}; cost of risk {how.cost_of_risk:.1%} of "
         f"worst case less expected loss; remote below {how.remote:.0%}; reserve "
         + ("not given" if how.reserve is None else f"£{how.reserve:,.0f}")
-        + (" (defaults of the model)." if told is None else f" ({said(how)})."),
+        + (" (defaults of the model)." if told is None else f" ({view.said('promises')})."),
     )
-    for one in view.exposures:
-        _assessed(page, one)
+    _assessed(page, view)
+    _afford(page, view)
     for one in view.exposures:
         _in_the_accounts(page, one)
     page.gap()
@@ -99,41 +101,65 @@ def _exposure_lines(view: View, one: Exposure) -> Iterator[tuple[str, ...]]:
         )  # fmt: skip
 
 
-def _assessed(page: Page, one: Exposure) -> None:
-    rows = []
-    for row in each(one.assessed.table()):
-        share = row.note == "share of paths"
-        scale = PERCENT if share else THOUSANDS
-        error = None if row.standard_error != row.standard_error else row.standard_error
-        none = row.value is None or row.value != row.value
-        value = (
-            NOTHING
-            if none
-            else "no limit"
-            if row.value == float("inf")
-            else with_error(row.value, error, scale)
+def _assessed(page: Page, view: View) -> None:
+    """One column an exposure: what it can cost, then when."""
+    for first in range(0, len(view.exposures), ACROSS):
+        some = view.exposures[first : first + ACROSS]
+        names = tuple(_title(one) for one in some)
+        tables = [list(each(one.assessed.table())) for one in some]
+        rows = [(lines[0].measure, *(_value(line) for line in lines)) for lines in zip(*tables, strict=True)]
+        page.table(
+            "What they can cost, over the life, undiscounted (£000 unless said)", ("Figure", *names), rows
         )
-        rows.append((row.measure, row.note.split(";")[0], value))
-    page.table(_title(one, "assessed (£000, undiscounted)"), ("Figure", "What", "Value"), rows, names=2)
-    table = shown(one.assessed.by_year, ("expected", "percentile"))
-    when = [
-        (
-            row.financial_year, with_error(row.expected, row.standard_error, THOUSANDS), _k(row.percentile),
-            text(row.chance, None, PERCENT._replace(decimals=1)),
-        )
-        for row in each(table)
-    ]  # fmt: skip
-    worst = f"P{100 * one.assessed.percentile:g}"
-    page.table(_title(one, "calls by year (£000)"), ("Year", "Expected", worst, "Odds of any"), when)
-    held = one.assessed.affordability
+        years = [list(each(one.assessed.by_year)) for one in some]
+        when = [
+            (lines[0].financial_year, *(_in_a_year(line) for line in lines))
+            for lines in zip(*years, strict=True)
+            if any(line.expected > 0.5 for line in lines)
+        ]
+        if when:
+            page.table(
+                f"When they are called: expected (£000), P{_percent(view)}, odds of any",
+                ("Year", *names),
+                when,
+            )
+    page.say(
+        "Loss: calls less recoveries. Expected shortfall: mean loss beyond the reasonable worst case. Cost "
+        "of risk: its rate on worst case less expected loss. No percentile of a reasonable worst case is "
+        "confirmed by HM Treasury or UKGI [unverified], so several are shown."
+    )
+
+
+def _value(line: Any) -> str:
+    if line.value is None or line.value != line.value:
+        return NOTHING
+    if line.value == float("inf"):
+        return "no limit"
+    error = None if line.standard_error != line.standard_error else line.standard_error
+    return with_error(line.value, error, PERCENT if line.note == "share of paths" else THOUSANDS)
+
+
+def _in_a_year(line: Any) -> str:
+    odds = text(line.chance, None, PERCENT._replace(decimals=1))
+    return f"{with_error(line.expected, line.standard_error, THOUSANDS)}, {_k(line.percentile)}, {odds}"
+
+
+def _afford(page: Page, view: View) -> None:
+    """All of them together against the reserve that is named for them."""
+    held = view.affordability
     if held is None:
-        page.say("No reserve is named, so whether it is affordable is not tested.")
-    elif held.exhausted.value > 0.0:
-        gone = held.by_year[held.by_year["first"] > 0.0]
-        years = ", ".join(f"{row.financial_year} {row.first:.1%}" for row in each(gone))
-        page.say(f"The reserve of £{held.reserve:,.0f} is exhausted, first in: {years}.")
-    else:
-        page.say(f"The reserve of £{held.reserve:,.0f} lasts in every future seen.")
+        page.say("No reserve is named for them, so whether they are affordable is not tested.")
+        return
+    gone = [f"{row.financial_year} {row.first:.1%}" for row in each(held.by_year) if row.first > 0.0]
+    page.say(
+        f"All of them together against the reserve of £{held.reserve:,.0f}: "
+        + (
+            f"exhausted in {with_error(*held.exhausted, PERCENT)} of futures, first in {', '.join(gone)}; "
+            f"short then of £{held.shortfall.value / max(held.exhausted.value, 1e-12):,.0f} on average."
+            if gone
+            else "it lasts in every future seen."
+        )
+    )
 
 
 def _in_the_accounts(page: Page, one: Exposure) -> None:
@@ -153,7 +179,7 @@ def _in_the_accounts(page: Page, one: Exposure) -> None:
     ]  # fmt: skip
     head = ("Year end", "Not called", "ECL 12m, all", "ECL life, all", "Stage 1", "Stage 2", "Fee unearned",
             "Liability", "Charged", "Payable")  # fmt: skip
-    page.table(_title(one, "at year ends under IFRS 9 (£000, discounted)"), head, rows)
+    page.table(f"{_title(one)}: at year ends under IFRS 9 (£000, discounted)", head, rows)
     page.say(
         "All: mean over all futures of what claims after the year end will cost (run-off view); 12m: of "
         "defaults in the next twelve months only. Stage 1 and 2: 12-month and lifetime loss given that it "
@@ -162,9 +188,9 @@ def _in_the_accounts(page: Page, one: Exposure) -> None:
     )
 
 
-def _title(one: Exposure, what: str) -> str:
-    more = f" and {len(one.promises) - 1} more on the same leg" if len(one.promises) > 1 else ""
-    return f"{one.deal}, {one.promises[0].what}{more}: {what}"
+def _title(one: Exposure) -> str:
+    more = f" and {len(one.promises) - 1} more" if len(one.promises) > 1 else ""
+    return f"{one.deal}: {one.promises[0].what}{more}"
 
 
 def _percent(view: View) -> str:

@@ -336,14 +336,16 @@ def test_the_ias_37_test() -> None:
     possible = under_ias37(np.array([0.0, 0.0, 0.0, 1_000.0, 3_000.0]))
     assert possible.treatment == "contingent liability - disclose"
     assert possible.best_estimate.value == pytest.approx(800.0)
-    losses = np.array([0.0, 1_000.0, 3_000.0, 3_100.0, 9_000.0])
+    losses = np.array([0.0, 2_900.0, 3_000.0, 3_100.0, 9_000.0])
     single, many = under_ias37(losses), under_ias37(losses, "many")
     assert single.treatment == many.treatment == "provision"
-    assert single.best_estimate.value == 3_000.0
-    assert many.best_estimate.value == pytest.approx(16_100.0 / 5)
+    assert (single.best_estimate.value, single.basis) == (3_000.0, "most likely amount")
+    assert (many.best_estimate.value, many.basis) == (pytest.approx(18_000.0 / 5), "expected value")
+    spread = under_ias37(np.array([0.0, 1_000.0, 3_000.0, 3_100.0, 9_000.0]))  # none in more than half
+    assert (spread.best_estimate.value, spread.basis) == (pytest.approx(16_100.0 / 5), "expected value")
     assert under_ias37(np.array([0.0] * 9 + [1.0]), remote=0.2).treatment == "remote - no disclosure"
     assert under_ias37(np.array([-5.0, 0.0])).chance.value == 0.0
-    assert most_likely(np.array([100.0, 240.0, 160.0]), nearest=100.0) == 200.0
+    assert most_likely(np.array([100.0, 240.0, 160.0]), nearest=100.0) == (200.0, pytest.approx(2 / 3))
 
 
 def test_a_note_says_that_it_is_a_draft_and_what_it_rests_on() -> None:

@@ -41,7 +41,19 @@ def part_of(one: Played) -> dict[Any, Any] | None:
         return None
     lines = one.terms.lines if one.terms.kind == "pwlb-loan" else None
     whole = {leg: 0.0 * amounts for leg, amounts in one.outcome.ledger.by_year.items() if leg[2] == SPLIT}
-    return {**whole, **capital_part(one.deal, one.structure, one.outcome.activity, lines)}
+    return {**whole, **capital_part(one.deal, spent_on(one), lines)}
+
+
+def spent_on(one: Played) -> dict[str, Any]:
+    """By cost line that the structure bears, what was spent by year and path."""
+    year_of_row, found = one.deal.calendar.year_of_row, {}
+    for j, name in enumerate(one.deal.deal.programme.costs):
+        if one.structure.lowered.uses[j]:
+            total = np.zeros((max(year_of_row) + 1, one.outcome.ledger.paths))
+            for row, done in enumerate(one.outcome.activity):
+                total[year_of_row[row]] += done.costs[j]
+            found[name] = total
+    return found
 
 
 def net_of(legs: dict[Any, Any], own: set[str]) -> Any:
