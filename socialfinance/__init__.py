@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from socialfinance.core.errors import InputError as InputError
@@ -86,14 +86,17 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def load(name_or_path: str | Path) -> Loaded:
+def load(name_or_path: str | Path, set: Mapping[str, Any] | None = None) -> Loaded:
     """A shipped portfolio by name, or one from a file; ``.portfolio`` is the portfolio itself.
+
+    ``set`` changes values by path, as error messages write it: ``{"fund.notes.senior.rate.annual": 0.05}``.
+    It is checked as if the file said so, and recorded in the provenance of every run.
 
     Raises :class:`InputError` with file, line and field where something is wrong.
     """
     from socialfinance.io.files import load as load_files
 
-    return load_files(name_or_path)
+    return load_files(name_or_path, set=set)
 
 
 def simulate(
@@ -127,6 +130,8 @@ def simulate(
     Raises :class:`InputError` before anything runs where the input is wrong, and :class:`RunError` where a
     process died before it was done.
     """
+    from dataclasses import replace
+
     from socialfinance.core.errors import InputError
     from socialfinance.engine.run import CHUNK
     from socialfinance.engine.run import simulate as run
@@ -142,7 +147,8 @@ def simulate(
         for name, file in loaded.inputs.items()
     }
     try:
-        return run(loaded.portfolio, paths, seed, workers, size, progress, compare, inputs)
+        result = run(loaded.portfolio, paths, seed, workers, size, progress, compare, inputs)
+        return replace(result, set=dict(loaded.set))
     except InputError as error:
         raise loaded.place(error) from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,12 @@ from socialfinance.cli.shared import (
     OK,
     check_writable,
     deals_and_quarters,
+    given_changes,
     json_option,
     prepared,
     say,
     sentence,
+    set_option,
     show,
 )
 from socialfinance.core.errors import InputError
@@ -32,6 +34,7 @@ def files_options(commands: Any) -> None:
     """``validate``, ``schema`` and ``list``, and their options."""
     validate = _added(commands, "validate", validate_command, "check files and say what is wrong with them")
     validate.add_argument("names", nargs="+", metavar="FILE", help="paths or shipped names")
+    set_option(validate)
     kind = _added(commands, "schema", schema_command, "the JSON Schema of a kind of file, for editors")
     kind.add_argument("name", choices=("instrument", "programme", "portfolio"), metavar="KIND",
                       help="instrument, programme or portfolio")  # fmt: skip
@@ -48,9 +51,13 @@ def _added(commands: Any, name: str, command: Callable[[argparse.Namespace], int
 def validate_command(options: argparse.Namespace) -> int:
     """Check every file; 2 if any is bad."""
     from socialfinance.io.write import write_json
+    from socialfinance.io.yaml import plain
+    from socialfinance.reports.inputs import changed_page
 
     check_writable(options.json)
-    rows = [_validated(name, options.json) for name in options.names]
+    changes = {path: plain(value) for path, value in given_changes(options.set).items()}
+    rows = [_validated(name, options.json, options.set) for name in options.names]
+    show(changed_page(changes) if any(row["ok"] for row in rows) else "")
     for row in rows:
         if row["ok"]:
             show(f"{visible(row['file'])}: {row['text']}\n")
@@ -58,11 +65,11 @@ def validate_command(options: argparse.Namespace) -> int:
         else:
             say(row["text"])
     if options.json:
-        write_json(options.json, {"validated": rows})
+        write_json(options.json, {"validated": rows, "set": changes})
     return OK if all(row["ok"] for row in rows) else BAD_INPUT
 
 
-def _validated(name: str, output: Path | None) -> dict[str, Any]:
+def _validated(name: str, output: Path | None, changes: Sequence[str]) -> dict[str, Any]:
     from socialfinance.io.files import A_PART, load_part
     from socialfinance.io.write import OutputIsInput
     from socialfinance.reports.inputs import count_sources
@@ -70,10 +77,14 @@ def _validated(name: str, output: Path | None) -> dict[str, Any]:
     try:
         part = load_part(name, output)
         if part is not None:
+            if changes:
+                raise InputError(
+                    f"changes a portfolio, and {name} is a {A_PART[part.kind]}", field="--set", given=changes[0]
+                )
             counted = count_sources(part.terms)
             about, notes = f"{A_PART[part.kind]} ({getattr(part.terms, 'kind', '')})", [UNCHECKED]
         else:
-            loaded, ready = prepared(name, output)
+            loaded, ready = prepared(name, output, changes)
             counted = count_sources(loaded.portfolio)
             about = f"{deals_and_quarters(ready)} from {ready.calendar.start.isoformat()}"
             notes = [f"{deal.name}: {note}." for deal in ready.deals for note in deal.own.lowered.notes]

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from socialfinance.cli.shared import (
     OK,
     PORTFOLIO,
+    changed,
     check_writable,
     deal_named,
     json_option,
     prepared,
     provenance,
     sentence,
+    set_option,
     show,
 )
 from socialfinance.core.currency import CURRENCIES
@@ -35,6 +37,7 @@ def explain_options(commands: Any) -> None:
     one.add_argument("--deal", metavar="NAME", help="one deal (default: all of them)")
     one.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the run (default 1)")
     one.add_argument("--with-variation", action="store_true", help="with reviews and emergency support")
+    set_option(one)
     json_option(one)
     one.set_defaults(command=explain_command)
 
@@ -47,7 +50,7 @@ def explain_command(options: argparse.Namespace) -> int:
     from socialfinance.reports.future import explanation, fund_explanation, fund_rows, rows
 
     check_writable(options.json)
-    loaded, ready = prepared(options.name, options.json)
+    loaded, ready = prepared(options.name, options.json, options.set)
     deals = (deal_named(ready, options.deal),) if options.deal else ready.deals
     try:
         found = []
@@ -66,7 +69,7 @@ def explain_command(options: argparse.Namespace) -> int:
         found_rows = {**rows(found), **fund_rows(fund)}
         write_json(options.json, {"provenance": provenance(loaded, **which), **found_rows})
     symbol = CURRENCIES[loaded.portfolio.currency].symbol
-    show(explanation(found, _titles(ready), symbol) + fund_explanation(fund, symbol))
+    show(changed(loaded) + explanation(found, _titles(ready), symbol) + fund_explanation(fund, symbol))
     return OK
 
 
@@ -79,6 +82,7 @@ def replay_options(commands: Any) -> None:
     text = "a real deal with what really happened"
     one = commands.add_parser("replay", help=text, description=sentence(text))
     one.add_argument("name", metavar="NAME_OR_PATH", help=PORTFOLIO)
+    set_option(one)
     json_option(one)
     one.set_defaults(command=replay_command)
 
@@ -90,7 +94,7 @@ def replay_command(options: argparse.Namespace) -> int:
     from socialfinance.reports.comparison import replayed
 
     check_writable(options.json)
-    loaded, ready = prepared(options.name, options.json)
+    loaded, ready = prepared(options.name, options.json, options.set)
     try:
         found = replay(ready)
     except InputError as error:
@@ -98,5 +102,5 @@ def replay_command(options: argparse.Namespace) -> int:
     if options.json:
         rows = [row._asdict() for row in found]
         write_json(options.json, {"provenance": provenance(loaded), "replay": rows})
-    show(replayed(loaded.portfolio.title or loaded.portfolio.name, found))
+    show(changed(loaded) + replayed(loaded.portfolio.title or loaded.portfolio.name, found))
     return OK

@@ -19,6 +19,7 @@ from socialfinance.cli.shared import (
     prepared,
     say,
     sentence,
+    set_option,
     show,
 )
 
@@ -46,6 +47,7 @@ def run_options(commands: Any) -> None:
     )
     run.add_argument("--deal", nargs="+", action="extend", default=[], metavar="NAME",
                      help="report on these deals only (all are run)")  # fmt: skip
+    set_option(run)
     run.add_argument("--quiet", action="store_true", help="no word of progress on stderr")
     json_option(run)
     run.set_defaults(command=run_command)
@@ -58,7 +60,7 @@ def run_command(options: argparse.Namespace) -> int:
 
     began = time.monotonic()
     check_writable(options.json)
-    loaded, ready = prepared(options.name, options.json)
+    loaded, ready = prepared(options.name, options.json, options.set)
     for deal in options.deal:
         deal_named(ready, deal)
     chunk = CHUNK if options.chunk is None else options.chunk

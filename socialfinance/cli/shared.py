@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -14,6 +15,7 @@ from socialfinance.core.text import visible
 if TYPE_CHECKING:
     from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio
     from socialfinance.io.files import Loaded
+    from socialfinance.io.yaml import Node
 
 OK, NO_ANSWER, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 PORTFOLIO = "a shipped portfolio (see `socialfinance list`), or a path to a .yaml file"
@@ -49,6 +51,35 @@ def json_option(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to a file, as JSON")
 
 
+def set_option(command: argparse.ArgumentParser) -> None:
+    """``--set PATH=VALUE``, as often as wanted."""
+    command.add_argument("--set", action="append", default=[], metavar="PATH=VALUE",
+                         help="run with another value at a path of the file, such as "
+                              "fund.notes.senior.rate.annual=0.05; can be given again")  # fmt: skip
+
+
+def given_changes(written: Sequence[str]) -> dict[str, Node]:
+    """What ``--set`` changes, by path."""
+    from socialfinance.io.yaml import parse_value
+
+    found: dict[str, Node] = {}
+    for one in written:
+        path, equals, value = (part.strip() for part in one.partition("="))
+        if not equals or not path:
+            raise InputError("is no change", file="--set", given=one, allowed="PATH=VALUE")
+        if path in found:
+            raise InputError("is set twice", file="--set", field=path)
+        found[path] = parse_value(value, "--set", path)
+    return found
+
+
+def changed(loaded: Loaded) -> str:
+    """What the page says first where anything was changed for this run."""
+    from socialfinance.reports.inputs import changed_page
+
+    return changed_page(loaded.set)
+
+
 def check_writable(path: Path | None, field: str = "--json") -> None:
     """Refuse a file that could not be written before anything is run."""
     if path is None:
@@ -68,12 +99,17 @@ def check_writable(path: Path | None, field: str = "--json") -> None:
         raise InputError("no permission to write there", file=str(path), field=field)
 
 
-def prepared(name: str, output: Path | None) -> tuple[Loaded, ReadyPortfolio]:
-    """A portfolio loaded and made ready; an error says where in the file. ``output`` must not be read."""
+def prepared(
+    name: str, output: Path | None, changes: Sequence[str] = ()
+) -> tuple[Loaded, ReadyPortfolio]:
+    """A portfolio loaded and made ready; an error says where in the file. ``output`` must not be read.
+
+    ``changes`` are those of ``--set``, as they were written.
+    """
     from socialfinance.engine.ready import prepare
     from socialfinance.io.files import load
 
-    loaded = load(name, output)
+    loaded = load(name, output, given_changes(changes))
     try:
         return loaded, prepare(loaded.portfolio)
     except InputError as error:
@@ -108,5 +144,6 @@ def provenance(loaded: Loaded, **more: object) -> dict[str, object]:
             name: {"path": file.path, "sha256": file.sha256, "text": file.text}
             for name, file in loaded.inputs.items()
         },
+        "set": dict(loaded.set),
         "resolved": loaded.portfolio.model_dump(mode="json"),
     }

@@ -29,7 +29,7 @@ class InputError(Exception):
     ) -> None:
         self.problem = problem
         self.file = file
-        self.line = line
+        self.line = line or None  # 0: it stands on no line
         self.field = field
         self.given = given
         self.allowed = allowed

@@ -91,7 +91,7 @@ def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare:
         position = held.get(deal.name)
         futures = futures_of(deal, drawn(deal, common, seed, paths), common)
         level = price_level(deal, common)
-        ledger = _ledger(ready, deal, position, count)
+        ledger = ledger_of(ready, deal, position, count)
         own = run(deal, (deal.own,), futures, level, (ledger,))[0]
         if position is not None:
             runs.append(alone(ready, position, own))
@@ -112,7 +112,7 @@ def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare:
     return block
 
 
-def _ledger(ready: ReadyPortfolio, deal: ReadyDeal, position: Position | None, paths: int) -> Ledger:
+def ledger_of(ready: ReadyPortfolio, deal: ReadyDeal, position: Position | None, paths: int) -> Ledger:
     """A deal's ledger; where the fund's pool stands behind the deal, its calls are kept by row."""
     if position is None or ready.fund is None:
         return Ledger(deal.calendar.year_of_row, paths)
@@ -128,14 +128,15 @@ def _put_fund(
     without = run_fund(ready, runs, seed, paths, common, policy=False)
     ran, scope = without, "fund"
     if ready.fund.policy is not None:
-        _keep_fund(ready, block, without, WITHOUT_POLICY)
+        keep_fund(ready, block, without, WITHOUT_POLICY)
         ran = run_fund(ready, runs, seed, paths, common, policy=True)
         block.figures.update(policy_figures(ready, ran, without))
-    _keep_fund(ready, block, ran, scope)
+    keep_fund(ready, block, ran, scope)
     block.put_flows(_fund_flows(ready, ran.ledger))
 
 
-def _keep_fund(ready: ReadyPortfolio, block: Block, ran: Ran, scope: str) -> None:
+def keep_fund(ready: ReadyPortfolio, block: Block, ran: Ran, scope: str) -> None:
+    """Keep a fund's figures by path, and the net flows of all who have an IRR of it."""
     block.figures.update(fund_figures(ready, ran, scope))
     for role, party, net in fund_nets(ready, ran):
         block.put_rows("", f"{scope}: {role} {party}", net)

@@ -127,8 +127,11 @@ class ReadyPortfolio:
         return Common(seed, self.calendar, self.portfolio.factors, indices, paths)
 
 
-def prepare(portfolio: Portfolio) -> ReadyPortfolio:
-    """Lower every deal in name order and check that nothing is missing and nothing is left over."""
+def prepare(portfolio: Portfolio, only: str | None = None) -> ReadyPortfolio:
+    """Lower every deal in name order and check that nothing is missing and nothing is left over.
+
+    ``only`` names one deal: no other is lowered, and no fund.
+    """
     calendar = Calendar(portfolio.start, portfolio.quarters)
     rate = portfolio.discount
     found = default_rate(portfolio.quarters / 4) if rate is None else None
@@ -136,7 +139,7 @@ def prepare(portfolio: Portfolio) -> ReadyPortfolio:
     parties = {**SUPPLIED, **portfolio.parties}
     common = Common(0, calendar, portfolio.factors, {n: i.annual for n, i in portfolio.indices.items()}, None)
     deals = []
-    for name in sorted(portfolio.deals):
+    for name in sorted(portfolio.deals) if only is None else (only,):
         try:
             ready = _deal(name, portfolio, calendar, common)
         except InputError as error:
@@ -149,7 +152,7 @@ def prepare(portfolio: Portfolio) -> ReadyPortfolio:
         deals.append(ready)
     _check_factors(portfolio)
     discount = found.rate if found else rate.rate  # type: ignore[union-attr]
-    fund = ready_fund(portfolio, calendar, deals, common)
+    fund = ready_fund(portfolio, calendar, deals, common) if only is None else None
     return ReadyPortfolio(portfolio, calendar, tuple(deals), parties, discount, basis, fund)
 
 

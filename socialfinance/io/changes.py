@@ -29,12 +29,60 @@ def merged(base: Node, over: Node) -> Node:
     base of its own. The blocks that are reached say anew where their numbers come from.
     """
     both = _laid(base, over)
-    if both is over:
-        return both
+    return both if both is over else _said_anew(both, base, over)
+
+
+def replaced(base: Node, place: Place, value: Node) -> Node:
+    """One value put in place of what stands there, or beside it; the blocks around it say anew what is true.
+
+    A value that is the same changes nothing.
+    """
+    before = _found(base, *place)
+    if before is not None and _same(plain(before), plain(value)):
+        return base
+    over = value
+    for key in reversed(place):
+        over = Node({key: over}, value.mark)
+    # a list on the way is a mapping by position here, so that the blocks inside it are reached
+    both = _said_anew(_put(_by_position(base, place), place, value), _by_position(base, place), over)
+    return _as_lists(both, place)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _put(node: Node, place: Place, value: Node) -> Node:
+    if not place:
+        return value
+    inner = node.value.get(place[0], Node({}))
+    return Node({**node.value, place[0]: _put(inner, place[1:], value)}, node.mark)
+
+
+def _by_position(node: Node, place: Place) -> Node:
+    """The lists on the way to a place as mappings by position."""
+    if not place or not isinstance(node.value, dict | tuple):
+        return node
+    held: dict[Any, Node] = dict(entries(node.value))
+    if place[0] in held:
+        held[place[0]] = _by_position(held[place[0]], place[1:])
+    return Node(held, node.mark)
+
+
+def _as_lists(node: Node, place: Place) -> Node:
+    """The same undone."""
+    if not place or not isinstance(node.value, dict):
+        return node
+    held = {key: _as_lists(one, place[1:]) if key == place[0] else one for key, one in node.value.items()}
+    return Node(tuple(held.values()) if isinstance(place[0], int) else held, node.mark)
+
+
+def _said_anew(both: Node, base: Node, over: Node) -> Node:
+    """The changed file, in which every block that the changes reach says what is now true of its numbers."""
     given = {place for place, _, _ in _numbers(over)}
     told: dict[Place, dict[Place, Heard]] = {}
     for place, number, block in _numbers(both):
-        if block is not None:
+        if block is not None and _found(over, *block) is not None:
             told.setdefault(block, {})[place] = _now(place, number, block, base, over, given)
     return _saying_anew(both, base, over, told)
 

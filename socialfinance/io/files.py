@@ -8,15 +8,27 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from socialfinance.core.errors import InputError, field_path
-from socialfinance.io.changes import BASE, merged
+from socialfinance.io.changes import BASE, merged, replaced
 from socialfinance.io.shipped import FOLDERS, Kind, near, shipped
 from socialfinance.io.write import refuse_to_replace
-from socialfinance.io.yaml import FieldPath, Mark, Node, dump, from_data, marks, parse, plain, read_bytes
+from socialfinance.io.yaml import (
+    FieldPath,
+    Mark,
+    Node,
+    dump,
+    entries,
+    from_data,
+    marked,
+    marks,
+    parse,
+    plain,
+    read_bytes,
+)
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -49,6 +61,8 @@ class Loaded:
     marks: Mapping[FieldPath, Mark]
     file: str
     """how errors name the root file"""
+    set: Mapping[str, Any] = field(default_factory=dict)
+    """what was changed after the files were read, by path into the portfolio"""
 
     def place(self, error: InputError) -> InputError:
         """The same error with file and line, found by its field."""
@@ -65,16 +79,39 @@ class Part:
     terms: BaseModel
 
 
-def load(name_or_path: str | Path, output: Path | None = None) -> Loaded:
+def load(
+    name_or_path: str | Path, output: Path | None = None, set: Mapping[str, Any] | None = None
+) -> Loaded:
     """A shipped portfolio by name, or a file by path (which ends in .yaml or .yml, or holds a separator).
 
-    ``output`` is a file that will be written over: it must not be among those that are read.
+    ``output`` is a file that will be written over: it must not be among those that are read. ``set`` changes
+    values by path once all that the file refers to is filled in, and before anything is checked.
     """
     place, reading = _opened(name_or_path, "portfolios", output)
     kind = reading.kind_of(place)
     if kind != "portfolios":
         raise InputError(f"is a {A_PART[kind]}; a deal of a portfolio names it", file=place.shown)
-    return _loaded(reading.whole(place, "portfolios", (place,)), reading.inputs, place.shown)
+    whole = reading.whole(place, "portfolios", (place,))
+    for path, value in (set or {}).items():
+        whole = _changed(whole, path, value)
+    loaded = _loaded(whole, reading.inputs, place.shown)
+    return replace(loaded, set={path: _plain(value) for path, value in (set or {}).items()})
+
+
+def _changed(whole: Node, path: str, value: Any) -> Node:
+    """A portfolio with another value at a path."""
+    from socialfinance.funds.terms_at import place_of
+
+    node = value if isinstance(value, Node) else marked(from_data(value), Mark("set", 0))
+    try:
+        place = place_of(whole, path, lambda one: entries(one.value), may_add=True)
+    except InputError as error:
+        raise error.at(node.mark.file if node.mark else None, None) from None
+    return replaced(whole, place, node)
+
+
+def _plain(value: Any) -> Any:
+    return plain(value) if isinstance(value, Node) else value
 
 
 def load_part(name_or_path: str | Path, output: Path | None = None) -> Part | None:

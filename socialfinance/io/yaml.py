@@ -29,6 +29,7 @@ class Mark(NamedTuple):
 
     file: str
     line: int
+    """0: it stands on no line, as it was given with a command or from Python"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,16 @@ def plain(node: Node) -> Any:
     if isinstance(node.value, tuple):
         return tuple(plain(entry) for entry in node.value)
     return node.value
+
+
+def marked(node: Node, mark: Mark) -> Node:
+    """The same value, all of it standing in one place."""
+    value = node.value
+    if isinstance(value, dict):
+        value = {key: marked(entry, mark) for key, entry in value.items()}
+    elif isinstance(value, tuple):
+        value = tuple(marked(entry, mark) for entry in value)
+    return Node(value, mark)
 
 
 def marks(node: Node, path: FieldPath = ()) -> dict[FieldPath, Mark]:
@@ -113,6 +124,22 @@ def parse(content: bytes, shown: str) -> Node:
     if top.id != "mapping":
         raise InputError("must be a mapping: lines of `name: value`", file=shown, line=first)
     return _converted(top, Mark(shown, first), ())
+
+
+def parse_value(text: str, shown: str, path: str) -> Node:
+    """A value as it would stand in a file on one line: ``0.6``, ``true``, ``null``, ``[1, 2]``, ``{irr: 0.1}``.
+
+    ``shown`` and ``path`` are how errors name where it was given, and what for.
+    """
+    place = Mark(shown, 0)
+    try:
+        top = _compose(text, shown)
+        if top is None:
+            raise InputError("has no value after the =: write null for nothing")
+        return marked(_converted(top, place, ()), place)
+    except InputError as error:
+        given = text if error.given is None and text else error.given
+        raise InputError(error.problem, file=shown, field=path, given=given, allowed=error.allowed) from None
 
 
 def dump(data: Any) -> str:

@@ -93,8 +93,8 @@ def _said(page: Page, view: View, not_given: Sequence[str]) -> None:
     rate = f"{view.ready.discount:.2%} a year, the file's discount rate" if given is None else f"{given:.2%}"
     page.say(
         f"Not given, so nil or not shown: {missing}. CFR: open + not financed + leases added - MRP - "
-        "receipts set aside. MRP begins in the year after spending. Under the limit: authorised limit less loans and "
-        "lease liability. Benchmark: CFR less leases, less resources, plus liquidity. Cost to net revenue: "
+        "receipts set aside. MRP begins in the year after spending. Under the limit: authorised limit less "
+        "loans and lease liability. Benchmark: CFR less leases, less resources, plus liquidity. Cost to net revenue: "
         "interest and MRP less investment income over the net revenue stream. Interest on loans and the rate "
         f"of leases: {rate}."
     )

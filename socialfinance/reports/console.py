@@ -21,7 +21,7 @@ from socialfinance.reports import (
     purse,
 )
 from socialfinance.reports.figures import Figures
-from socialfinance.reports.inputs import Sources, count_sources
+from socialfinance.reports.inputs import Sources, changed_line, count_sources
 from socialfinance.reports.numbers import NOTHING
 from socialfinance.reports.page import Page
 from socialfinance.results.result import Result
@@ -67,6 +67,8 @@ def what_this_is(page: Page, figures: Figures) -> None:
         f"{day(calendar.start)} to {day(calendar.row_date(calendar.quarters))}.",
         f"{result.paths:,} simulated futures, seed {result.seed}.",
     )
+    if result.set:
+        page.say(changed_line(result.set))
     page.say(
         f"Present values (PV) are at {result.discount:.3%} a year, annual effective, to "
         f"{day(calendar.start)}.",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from socialfinance.core.errors import field_path
 from socialfinance.core.origins import Place
 from socialfinance.core.terms import said_of
+from socialfinance.reports.page import Page
 
 
 @dataclass
@@ -46,3 +49,17 @@ def _left_out(place: Place) -> bool:
     """What is held against the model and no input of it; and (of a portfolio) how far the model looks."""
     in_deal = place[2:] if place[:1] == ("deals",) else place
     return in_deal[:1] == ("published",) or place == ("quarters",)
+
+
+def changed_line(changes: Mapping[str, Any]) -> str:
+    """What was changed after the files were read; empty where nothing was."""
+    written = (f"{path} = {json.dumps(value, default=str)}" for path, value in changes.items())
+    return f"Changed for this run: {'; '.join(written)}." if changes else ""
+
+
+def changed_page(changes: Mapping[str, Any]) -> str:
+    """The same as the first lines of a page."""
+    page = Page()
+    if changes:
+        page.say(changed_line(changes))
+    return page.text if changes else ""

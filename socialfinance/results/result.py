@@ -52,6 +52,8 @@ class Result:
     compared: bool
     backend: str
     extra: dict[str, Any] = field(default_factory=dict)
+    set: dict[str, Any] = field(default_factory=dict)
+    """what was changed after the files were read, by path into the portfolio"""
 
     def __post_init__(self) -> None:
         """However a figure was made, what is no finite number is none, and its status says why."""
@@ -110,6 +112,7 @@ class Result:
             "discount_basis": self.discount_basis,
             "discount_rate_basis": "annual effective",
             "inputs": self.inputs,
+            "set": self.set,
             "resolved": self.portfolio.model_dump(mode="json"),
             **self.extra,
         }
