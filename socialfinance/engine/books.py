@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from socialfinance.core.errors import InputError
 from socialfinance.core.ledger import RESULTS, Ledger
 from socialfinance.core.parties import OUTSIDE, PUBLIC
-from socialfinance.engine.accumulate import UNIT
+from socialfinance.engine.accumulate import FINE, UNIT
 from socialfinance.engine.block import counted
 from socialfinance.engine.deal import Outcome, run
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, drawn, futures_of, price_level
-from socialfinance.kernels.returns import NONE, irr_with_status
-from socialfinance.measures.paths import by_year, net_of, payer_figures, saved_of
+from socialfinance.kernels.returns import NONE, irr_with_status, npv
+from socialfinance.measures.paths import by_year, investor_figures, net_of, payer_figures, saved_of
 
 Array = NDArray[np.float64]
 K = TypeVar("K")
@@ -50,6 +50,12 @@ class Kept:
     """what happened over the life: people started, outcomes"""
     costs: dict[str, Array] = field(default_factory=dict)
     """by cost line of the programme ``(year, path)``, pounds, where the structure bears it"""
+    value: dict[str, Array] = field(default_factory=dict)
+    """by party, private and outside too, ``(path,)``: present value of received less paid, pounds"""
+    investor: dict[str, Array] = field(default_factory=dict)
+    """figures of the investor's role ``(path,)``: see ``measures.paths.investor_figures``"""
+    invested: Array | None = None
+    """``(unit, row)`` sums over units of ``FINE`` paths of the investor role's net flows, pounds"""
 
 
 @dataclass
@@ -107,17 +113,27 @@ def keep_books(
     paths: int,
     by_row: Collection[str] = (),
     chunk: int = CHUNK,
+    compared: Collection[str] | None = None,
 ) -> Accounts:
     """Run some deals and what they are held against; keep what public bodies pay and have.
 
-    ``by_row``: reasons whose payments by or to public bodies are kept by row as well.
+    ``by_row``: reasons whose payments by or to public bodies are kept by row as well. ``compared``: the deals
+    whose alternatives are run too; default all.
     """
     if paths < 1:
         raise InputError("must be at least 1", field="paths", given=paths)
     found: dict[str, DealBooks] = {}
     for deal in deals:
         parts = [
-            _block(ready, deal, seed, first, min(chunk, paths - first), frozenset(by_row))
+            _block(
+                ready,
+                deal,
+                seed,
+                first,
+                min(chunk, paths - first),
+                frozenset(by_row),
+                compared is None or deal.name in compared,
+            )
             for first in range(0, paths, chunk)
         ]
         found[deal.name] = _joined(parts)
@@ -125,17 +141,24 @@ def keep_books(
 
 
 def _block(
-    ready: ReadyPortfolio, deal: ReadyDeal, seed: int, first: int, count: int, reasons: frozenset[str]
+    ready: ReadyPortfolio,
+    deal: ReadyDeal,
+    seed: int,
+    first: int,
+    count: int,
+    reasons: frozenset[str],
+    compared: bool,
 ) -> DealBooks:
     paths = np.arange(first, first + count, dtype=np.uint64)
     common = ready.common(seed, paths)
     futures, level = futures_of(deal, drawn(deal, common, seed, paths), common), price_level(deal, common)
     public = frozenset(name for name, one in ready.parties.items() if one.kind in PUBLIC)
-    structures = (deal.own, *deal.comparators)
+    alternatives = deal.comparators if compared else ()
+    structures = (deal.own, *alternatives)
     ledgers = [Ledger(deal.calendar.year_of_row, count, books=public | {OUTSIDE}) for _ in structures]
     own = run(deal, (deal.own,), futures, level, ledgers[:1])
-    outcomes = own + run(deal, deal.comparators, futures, level, ledgers[1:])
-    names = [OWN, *(one.name for one in deal.comparators)]
+    outcomes = own + (run(deal, alternatives, futures, level, ledgers[1:]) if alternatives else [])
+    names = [OWN, *(one.name for one in alternatives)]
     found = DealBooks(deal, {}, {}, _balance(ready, deal, own[0].ledger), {}, {})
     for name, outcome in zip(names, outcomes, strict=True):
         found.structures[name] = _kept(ready, deal, outcome, public)
@@ -164,6 +187,18 @@ def _kept(ready: ReadyPortfolio, deal: ReadyDeal, outcome: Outcome, public: froz
         worth = {measure: values for measure, (_, values) in figures.items()}
         worth["saving_pv"] = worth["paid_pv"] - worth["net_cost_pv"]
         kept.worth[party] = worth
+    kept.value = {
+        party: npv(rows, ready.discount) * (1.0 + ready.discount) ** (-first / 4)
+        for party, rows in sorted(ledger.net.items())
+    }
+    paid_in, back = ledger.of_role("investor")
+    if paid_in.any():
+        mine = investor_figures(paid_in, back, ready.discount, first)
+        kept.investor = {measure: values for measure, (_, values) in mine.items()}
+        net = back - paid_in
+        kept.invested = np.stack([
+            np.ascontiguousarray(net[:, at : at + FINE]).sum(axis=1) for at in range(0, net.shape[1], FINE)
+        ])  # fmt: skip
     if outcome.lowered.delivers:
         kept.counts = {name: values for name, (_, values) in counted(deal, outcome).items()}
     lines = zip(deal.deal.programme.costs, outcome.lowered.uses, strict=True)
@@ -234,6 +269,9 @@ def _joined(parts: Sequence[DealBooks]) -> DealBooks:
             },
             _side_by_side([one.counts for one in mine], sizes),
             _side_by_side([one.costs for one in mine], sizes),
+            _side_by_side([one.value for one in mine], sizes),
+            _side_by_side([one.investor for one in mine], sizes),
+            _units([one.invested for one in mine], sizes),
         )
     whole.rows = _side_by_side([part.rows for part in parts], sizes)
     total = sum(sizes)
@@ -245,6 +283,17 @@ def _joined(parts: Sequence[DealBooks]) -> DealBooks:
         rates, statuses = zip(*pairs, strict=True)
         whole.rate[about] = np.concatenate(rates), np.concatenate(statuses)
     return whole
+
+
+def _units(parts: Sequence[Array | None], sizes: Sequence[int]) -> Array | None:
+    """Unit sums one block after the other; None where no block has any."""
+    rows = next((part.shape[1] for part in parts if part is not None), None)
+    if rows is None:
+        return None
+    return np.concatenate([
+        np.zeros((-(-size // FINE), rows)) if part is None else part
+        for part, size in zip(parts, sizes, strict=True)
+    ])  # fmt: skip
 
 
 def _side_by_side(tables: Sequence[Mapping[K, Array]], sizes: Sequence[int]) -> dict[K, Array]:

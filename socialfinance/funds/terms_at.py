@@ -89,8 +89,8 @@ def _names(value: Any, wanted: str, entries: Entries) -> str:
 def terms_at(portfolio: Portfolio, path: str) -> Any:
     """What stands at a path of a portfolio, defaults included."""
     value: Any = portfolio
-    for key in place_of(portfolio, path, _held):
-        value = dict(_held(value))[key]
+    for key in place_of(portfolio, path, held):
+        value = dict(held(value))[key]
     return value
 
 
@@ -102,7 +102,7 @@ def with_terms(portfolio: Portfolio, changes: Mapping[str, Any]) -> Portfolio:
     data = portfolio.model_dump(exclude_unset=True)
     said = {place: heard for place, _, heard in said_of(portfolio)}
     for path, value in changes.items():
-        place = place_of(portfolio, path, _held)
+        place = place_of(portfolio, path, held)
         if value == terms_at(portfolio, path) and _found(data, place):
             continue
         data = put(data, place, value)
@@ -125,7 +125,7 @@ def put(data: Any, place: Place, value: Any) -> Any:
     return {**held, first: put(held.get(first), tuple(rest), value)}
 
 
-def _held(value: Any) -> list[tuple[str | int, Any]]:
+def held(value: Any) -> list[tuple[str | int, Any]]:
     """What a model, mapping or list holds."""
     if isinstance(value, BaseModel):
         return [(name, getattr(value, name)) for name in type(value).model_fields]
@@ -158,7 +158,7 @@ def _block(portfolio: Portfolio, place: Place) -> Place:
     value: Any = portfolio
     block: Place = ()
     for n, key in enumerate(place[:-1]):
-        value = dict(_held(value))[key]
+        value = dict(held(value))[key]
         if isinstance(value, Sourced):
             block = place[: n + 1]
     return block
