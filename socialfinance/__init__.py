@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from socialfinance.council import sroi as sroi
     from socialfinance.council.view import View as View
     from socialfinance.funds.portfolio import Portfolio as Portfolio
+    from socialfinance.funds.terms_at import terms_at as terms_at
+    from socialfinance.funds.terms_at import with_terms as with_terms
     from socialfinance.io.files import Loaded as Loaded
     from socialfinance.io.schema import schema as schema
     from socialfinance.kernels import credit as credit
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from socialfinance.kernels.returns import npv as npv
     from socialfinance.kernels.returns import xirr as xirr
     from socialfinance.markets import pwlb as pwlb
+    from socialfinance.pricing.solve import Solution as Solution
     from socialfinance.results.result import Result as Result
 
 __version__ = "0.1.0"
@@ -51,6 +54,9 @@ _WHERE = {
     "RunError": "socialfinance.core.errors",
     "Portfolio": "socialfinance.funds.portfolio",
     "Loaded": "socialfinance.io.files",
+    "Solution": "socialfinance.pricing.solve",
+    "terms_at": "socialfinance.funds.terms_at",
+    "with_terms": "socialfinance.funds.terms_at",
     "schema": "socialfinance.io.schema",
     "irr": "socialfinance.kernels.returns",
     "npv": "socialfinance.kernels.returns",
@@ -61,6 +67,7 @@ _WHERE = {
 """The module that each public name is taken from when it is first used."""
 _MODULES = {
     "pwlb": "socialfinance.markets.pwlb",
+    "pricing": "socialfinance.pricing",
     "credit": "socialfinance.kernels.credit",
     **{
         name: f"socialfinance.council.{name}"
@@ -172,5 +179,42 @@ def council_view(
     loaded = fund if isinstance(fund, Loaded) else load(fund)
     try:
         return view(prepare(loaded.portfolio), council, seed, paths)
+    except InputError as error:
+        raise loaded.place(error) from None
+
+
+def solve(
+    fund: Loaded | Portfolio | str | Path,
+    vary: str | Sequence[str] | Mapping[str, tuple[float, float] | None],
+    target: str | Sequence[str],
+    paths: int = 10_000,
+    seed: int = 1,
+) -> Solution:
+    """The value of one or two terms at which as many targets hold, with its standard error.
+
+    Parameters
+    ----------
+    fund
+        What :func:`load` gives, a name or path to load, or a ``Portfolio`` made in Python.
+    vary
+        Terms by path, with the range of each or without: ``{"fund.pool.cover": (0.0, 1.0)}``.
+    target
+        One for each term, such as ``"senior.loss.probability <= 0.01"``.
+    paths, seed
+        The futures: the same at every value that is tried.
+
+    Raises :class:`InputError` where something is wrong, and :class:`RunError`, with the reason, where no
+    value gives the target.
+    """
+    from socialfinance.core.errors import InputError
+    from socialfinance.funds.portfolio import Portfolio
+    from socialfinance.io.files import Loaded
+    from socialfinance.pricing.solve import solve as run
+
+    if isinstance(fund, Portfolio):
+        return run(fund, vary, target, paths, seed)
+    loaded = fund if isinstance(fund, Loaded) else load(fund)
+    try:
+        return run(loaded.portfolio, vary, target, paths, seed)
     except InputError as error:
         raise loaded.place(error) from None

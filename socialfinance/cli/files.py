@@ -79,7 +79,9 @@ def _validated(name: str, output: Path | None, changes: Sequence[str]) -> dict[s
         if part is not None:
             if changes:
                 raise InputError(
-                    f"changes a portfolio, and {name} is a {A_PART[part.kind]}", field="--set", given=changes[0]
+                    f"changes a portfolio, and {name} is a {A_PART[part.kind]}",
+                    field="--set",
+                    given=changes[0],
                 )
             counted = count_sources(part.terms)
             about, notes = f"{A_PART[part.kind]} ({getattr(part.terms, 'kind', '')})", [UNCHECKED]

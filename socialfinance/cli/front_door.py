@@ -11,16 +11,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
+from socialfinance.cli.compare import compare_options
 from socialfinance.cli.council import council_options
 from socialfinance.cli.files import files_options
 from socialfinance.cli.future import explain_options, replay_options
 from socialfinance.cli.pwlb import pwlb_options
 from socialfinance.cli.run import run_options
 from socialfinance.cli.shared import BAD_INPUT, INTERRUPTED, NO_ANSWER, OK, TERMINATED, let_go, say
+from socialfinance.cli.solve import solve_options
 from socialfinance.core.errors import InputError, RunError
 from socialfinance.core.text import visible
 
-GROUPS = (run_options, explain_options, replay_options, files_options, pwlb_options, council_options)
+GROUPS = (run_options, explain_options, replay_options, solve_options, files_options, pwlb_options,
+          council_options, compare_options)  # fmt: skip
 """What each group of commands adds to the parser, in the order of ``--help``. A new group is one more."""
 EXAMPLES = """
 examples:
@@ -28,6 +31,7 @@ examples:
   socialfinance run collective-impact-fund --paths 100000 --seed 7 --json run.json
   socialfinance explain collective-impact-fund --path 4711
   socialfinance council collective-impact-fund --council eastmere
+  socialfinance solve edge-of-care --vary deals.edge-of-care.tariff.prices --target "investor.npv.mean == 0"
   socialfinance replay peterborough
   socialfinance validate my-fund.yaml
 """

@@ -99,9 +99,7 @@ def check_writable(path: Path | None, field: str = "--json") -> None:
         raise InputError("no permission to write there", file=str(path), field=field)
 
 
-def prepared(
-    name: str, output: Path | None, changes: Sequence[str] = ()
-) -> tuple[Loaded, ReadyPortfolio]:
+def prepared(name: str, output: Path | None, changes: Sequence[str] = ()) -> tuple[Loaded, ReadyPortfolio]:
     """A portfolio loaded and made ready; an error says where in the file. ``output`` must not be read.
 
     ``changes`` are those of ``--set``, as they were written.

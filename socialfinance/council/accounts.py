@@ -19,7 +19,7 @@ from socialfinance.council.treatment import (
     capital_part,
     kind_of,
 )
-from socialfinance.engine.books import OWN, DealBooks, Kept
+from socialfinance.engine.books import OWN, DealBooks, Kept, first_year
 from socialfinance.engine.ready import OWN_MONEY, ReadyDeal, ReadyPortfolio
 from socialfinance.funds.books import CapitalSide
 from socialfinance.instruments.comparators import against
@@ -134,7 +134,7 @@ def _lease(ready: ReadyPortfolio, books: DealBooks, party: str, rate: float) -> 
         return None
     deal = books.deal
     found = capital.lease_by_year(rent, rate, deal.calendar.year_of_row)
-    first = ready.calendar.year_of_row[deal.first_row]
+    first = first_year(ready, deal)
     placed = {}
     for field in ("additions", "interest", "written_down"):
         amounts = getattr(found, field)

@@ -7,6 +7,7 @@ differ; pounds, present values at the portfolio's discount rate.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from socialfinance.core.ledger import Ledger
 from socialfinance.council.budget import payments
 from socialfinance.council.numbers import Array
+from socialfinance.engine.books import first_year
 from socialfinance.engine.deal import Asked, Outcome, Told, periods, run
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, ReadyStructure, futures_of, price_level
 from socialfinance.measures.paths import net_of, payer_figures, saved_of
@@ -27,6 +29,11 @@ MOST = 3.0
 """Largest multiple of an input, or of success, that is tried."""
 STEPS = 24
 """Between nil and the largest multiple."""
+FRACTIONS = frozenset(
+    {"engagement", "probability", "deadweight", "granted", "void", "default_probability",
+     "loss_given_default", "prepayment"}
+)  # fmt: skip
+"""Last words of the names of inputs that are never above 1."""
 WITHIN = 0.0005
 """How near a multiple is taken to where the answer turns."""
 
@@ -73,10 +80,10 @@ class Scaled(Certain):
         """The plan times its multiple; a fraction stays one."""
         plan = super().value(name, x, bad)
         self.planned[name] = plan
-        by = self.scale.get(name, 1.0)
+        by, most = self.scale.get(name, 1.0), _largest(name)
         if isinstance(plan, tuple):
-            return tuple(_times(one, by) for one in plan)
-        return _times(plan, by)
+            return tuple(min(float(one) * by, most) for one in plan)
+        return min(float(plan) * by, most)
 
     def arrivals(self, name: str, mean: Any, dispersion: float | None) -> Any:
         """The expected number times its multiple."""
@@ -127,7 +134,7 @@ def exit_costs(ready: ReadyPortfolio, deal: ReadyDeal, party: str) -> tuple[Exit
 def planned_payments(ready: ReadyPortfolio, deal: ReadyDeal, party: str) -> Array:
     """What a body pays less what it has back, savings apart, by the portfolio's financial year, pounds."""
     outcome = _run(ready, deal, (deal.own,), Certain(deal.programme.programme.drivers))[0]
-    years, first = len(ready.calendar.financial_years), ready.calendar.year_of_row[deal.first_row]
+    years, first = len(ready.calendar.financial_years), first_year(ready, deal)
     paid = payments(outcome.ledger.by_year, party, (outcome.ledger.years, 1))[:, 0]
     placed = np.zeros(years)
     placed[first : first + len(paid)] = paid
@@ -166,7 +173,7 @@ def switches(
     """The inputs that matter most to a body, and the value of each at which the answer turns.
 
     Ranked by the change of net cost when one alone is 10% above or below plan; each is then moved from nil to
-    three times plan, fractions up to 1.
+    three times plan, fractions up to 1. Inputs that move nothing are left out.
     """
     other = next(one for one in deal.comparators if one.name == alternative)
     base = Scaled(deal.programme.programme.drivers)
@@ -179,7 +186,8 @@ def switches(
         )
         for name in plans
     }
-    chosen = sorted(plans, key=lambda name: (-swings[name], name))[:count]
+    moving = [name for name in plans if swings[name] > HALF_A_PENNY]
+    chosen = sorted(moving, key=lambda name: (-swings[name], name))[:count]
     found = []
     for name in chosen:
 
@@ -189,7 +197,7 @@ def switches(
         itself = turning_point(lambda by: costs(by)[0], MOST)
         same = turning_point(lambda by: costs(by)[1], MOST)
         found.append(
-            Switch(name, plans[name], swings[name], _value(plans[name], itself), _value(plans[name], same))
+            Switch(name, plans[name], swings[name], _value(name, plans, itself), _value(name, plans, same))
         )
     return tuple(found)
 
@@ -225,14 +233,14 @@ def break_even_success(
 
 
 def turning_point(function: Callable[[float], float], most: float) -> float | None:
-    """The multiple nearest to 1 at which a function changes sign; None if it does not from 0 to ``most``."""
+    """The multiple nearest to 1 at which a function changes sign; None if it does not from 0 to ``most``.
+
+    Where it is nil it has no sign: a cost that is nil while nobody is there does not turn at nil.
+    """
     grid = sorted({1.0, *(most * i / STEPS for i in range(STEPS + 1))})
-    values = [function(x) for x in grid]
-    turns = [
-        (a, b) for (a, fa), (b, fb) in zip(
-            zip(grid, values, strict=True), list(zip(grid, values, strict=True))[1:], strict=False
-        ) if (fa > 0.0) != (fb > 0.0)
-    ]  # fmt: skip
+    values = [(x, function(x)) for x in grid]
+    signed = [(x, value) for x, value in values if abs(value) > HALF_A_PENNY]
+    turns = [(a, b) for (a, fa), (b, fb) in pairwise(signed) if (fa > 0.0) != (fb > 0.0)]
     if not turns:
         return None
     low, high = min(turns, key=lambda pair: abs(sum(pair) / 2.0 - 1.0))
@@ -292,9 +300,9 @@ def _run(
     return run(deal, structures, futures, level, ledgers)
 
 
-def _times(plan: Any, by: float) -> float:
-    value = float(plan) * by
-    return min(value, 1.0) if 0.0 < float(plan) <= 1.0 and by > 1.0 else value
+def _largest(name: str) -> float:
+    """The largest value that an input can have: 1 for a fraction."""
+    return 1.0 if name.rpartition(".")[2] in FRACTIONS else float("inf")
 
 
 def _one(plan: Any) -> float:
@@ -302,5 +310,5 @@ def _one(plan: Any) -> float:
     return float(np.mean(plan)) if isinstance(plan, tuple | float | int) else 0.0
 
 
-def _value(plan: float, multiple: float | None) -> float | None:
-    return None if multiple is None else plan * multiple
+def _value(name: str, plans: Mapping[str, float], multiple: float | None) -> float | None:
+    return None if multiple is None else min(plans[name] * multiple, _largest(name))

@@ -16,8 +16,8 @@ from socialfinance.council.guarantees import ecl_table, flows_of, liability_tabl
 from socialfinance.council.liabilities import Assessment, assess
 from socialfinance.council.numbers import Array
 from socialfinance.council.promises import Promise, most_called, promises
-from socialfinance.council.recourse import COMMITMENTS, FINANCIAL_GUARANTEE, OWN_DEBT
-from socialfinance.engine.books import DealBooks
+from socialfinance.council.recourse import COMMITMENTS, CONTINGENT, FINANCIAL_GUARANTEE, OWN_DEBT
+from socialfinance.engine.books import DealBooks, first_year
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio
 from socialfinance.funds.books import Promises
 from socialfinance.measures.paths import by_year
@@ -47,6 +47,11 @@ class Exposure(NamedTuple):
     """see ``guarantees.liability_table``"""
     notes: tuple[str, ...]
     """a draft for each promise"""
+
+    @property
+    def backs(self) -> bool:
+        """Whether it stands behind somebody's money; compensation and referrals are owed by contract."""
+        return self.promises[0].treatment is not CONTINGENT
 
 
 def contingent(deal: ReadyDeal, party: str) -> tuple[Promise, ...]:
@@ -106,7 +111,7 @@ def _exposure(
         for table in (ecl, liability):
             table.insert(0, "financial_year", list(ends))
     recognised = None if liability is None else float(liability["liability"].iloc[0])
-    as_at = ready.calendar.row_date(deal.first_row) if liability is None else _first_end(deal)
+    as_at = deal.calendar.start if liability is None else _first_end(deal)
     notes = tuple(draft_note(one, assessed, tested, as_at=as_at, liability=recognised) for one in some)
     net = yearly[0] - yearly[1] - yearly[2]
     return Exposure(deal.name, some, most, net, assessed, tested, ecl, liability, notes)
@@ -123,7 +128,7 @@ def _years(ready: ReadyPortfolio, deal: ReadyDeal, rows: Array) -> Array:
     """``(row, path)`` of a deal by the portfolio's financial years."""
     placed = np.zeros((len(ready.calendar.financial_years), rows.shape[1]))
     found = by_year(rows, deal.calendar.year_of_row)
-    first = ready.calendar.year_of_row[deal.first_row]
+    first = first_year(ready, deal)
     placed[first : first + len(found)] = found
     return placed
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from socialfinance.council.numbers import Array
 from socialfinance.council.statistics import Chance, Figure, chance, figure
-from socialfinance.engine.books import OWN, DealBooks, Kept
-from socialfinance.kernels.returns import OK, STATUS_NAMES, irr_with_status
+from socialfinance.engine.books import OWN, DealBooks, Kept, expected_rate
+from socialfinance.kernels.returns import OK
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,8 @@ class Against(NamedTuple):
     difference: Figure
     """structure less alternative: above nil it costs more"""
     share_of_cost: float | None
-    """mean difference over what the alternative pays, a fraction; None where it pays nothing"""
+    """mean difference over what the alternative pays, a fraction; None where it pays nothing, or in some
+    future has more back than it pays"""
     dearer: Chance
     """futures in which the structure costs more"""
     spread: float | None
@@ -84,14 +85,15 @@ def against(books: DealBooks, party: str, alternative: str) -> Against | None:
     more = here - there
     worth = books.structures[alternative].worth.get(party)
     pays = float(worth["paid_pv"].mean()) if worth else 0.0
+    always = worth is not None and bool(np.all(worth["paid_pv"] >= -HALF_A_PENNY))
     lent = books.balance > HALF_A_PENNY
     balance = float(books.balance.mean())
-    rate, status = expected_rate(books, party, alternative)
+    rate, status = expected_rate(books.own, books.structures[alternative], party)
     rates, codes = books.rate.get((party, alternative), (nil, nil + 1.0))
     exists = codes == OK
     return Against(
         alternative, figure(here), figure(there), figure(more),
-        float(more.mean()) / pays if pays > HALF_A_PENNY else None, chance(more > HALF_A_PENNY),
+        float(more.mean()) / pays if pays > HALF_A_PENNY and always else None, chance(more > HALF_A_PENNY),
         float(more.mean()) / balance if lent.any() else None,
         figure(more[lent] / books.balance[lent]) if lent.any() else None, balance, rate,
         status, figure(rates[exists]) if exists.any() else None, float(exists.mean()), moved(here, there),
@@ -102,20 +104,6 @@ def net_cost(kept: Kept, party: str) -> Array | None:
     """Present value of what a body pays less what it saves, ``(path,)``; None where it has no part."""
     worth = kept.worth.get(party)
     return None if worth is None else worth["net_cost_pv"]
-
-
-def expected_rate(books: DealBooks, party: str, alternative: str) -> tuple[float | None, str]:
-    """The rate at which the expected difference in cash has no value: the price of paying later.
-
-    With f_t the alternative's expected net less the structure's (below nil while the structure spares the
-    body's money, above nil when it pays), sum of f_t (1 + r)^(-t / 4) = 0.
-    """
-    flows = books.financed.get((party, alternative))
-    if flows is None:
-        return None, "no difference in cash"
-    rate, status = irr_with_status(-flows[:, None])
-    code = int(status[0])
-    return (float(rate[0]), "ok") if code == OK else (None, f"no such rate: {STATUS_NAMES[code]}")
 
 
 def moved(here: Array, there: Array) -> Moved:

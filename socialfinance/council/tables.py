@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from socialfinance.council.view import View
-
-if TYPE_CHECKING:
-    import pandas as pd
+from socialfinance.results.frames import rows_of
 
 TABLES = (
     "people", "cost", "exposure", "effect", "sharing", "against", "yearly", "exits", "switches", "success",
@@ -27,14 +23,3 @@ def as_rows(view: View) -> dict[str, list[Any]]:
     found: dict[str, Any] = {name: rows_of(getattr(view, name)) for name in TABLES}
     found["draft_notes"] = [note for one in view.exposures for note in one.notes]
     return found | {f"purse: {name}": rows_of(table) for name, table in view.purse.items()}
-
-
-def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a frame as plain Python values."""
-    return [{str(name): _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 HALF_A_PENNY = 0.005
 NO_STAKE = "do nothing"
+CENTRAL = frozenset({"central", "dwp", "hmrc", "justice"})
+"""Kinds that are paid for by central government."""
 OWN_MONEY = ("in house, same costs", "council builds, from reserves")
 BORROWING = ("pwlb, same costs", "council builds, PWLB loans")
 
@@ -162,7 +164,7 @@ class View:
             for party in self._payers(deal):
                 one = figure(self.paid(party, deal).sum(axis=0))
                 most = self._most(deal.deal, party, "maximum")
-                central = self.ready.parties[party].kind == "central"
+                central = self.ready.parties[party].kind in CENTRAL
                 rows.append(
                     (deal.deal.name, party, one.mean, one.error, one.p5, one.p95, one.largest,
                      self._most(deal.deal, party, "contract_value"), most, central)
@@ -421,11 +423,12 @@ class View:
     def gates(self) -> pd.DataFrame:
         """By deal and structure, every gate of lawful funding: verdict, reason, citation; for councils only.
 
-        The deal's own structure is told what a run expects to be called and earned in fees.
+        The deal's own structure is told what a run expects to be called on guarantees, floors and the like,
+        and earned in fees.
         """
         rows: list[tuple[Any, ...]] = []
         for deal in self.deals if self.is_council else ():
-            mine = [one for one in self.exposures if one.deal == deal.deal.name]
+            mine = [one for one in self.exposures if one.deal == deal.deal.name and one.backs]
             called = sum(one.assessed.expected_loss.value for one in mine)
             earned = sum(one.assessed.fees.value for one in mine)
             for name, terms in accounts.terms_of(self.ready, deal.deal).items():
@@ -447,6 +450,26 @@ class View:
                     uplift = None if name == NO_STAKE else question.break_even_uplift(deal, self.party, name)
                     rows.append(_against_row(deal, found, uplift))
         return _frame(rows, *AGAINST)
+
+    def pays(self, deal: DealBooks, alternative: str) -> bool:
+        """Whether this body itself pays anything, or has anything but savings, under an alternative."""
+        worth = deal.structures[alternative].worth.get(self.party)
+        return worth is not None and bool(np.any(np.abs(worth["paid_pv"]) > HALF_A_PENNY))
+
+    def others_pay(self, deal: DealBooks, alternative: str) -> dict[str, float]:
+        """What other public bodies are expected to pay beyond what they would under an alternative.
+
+        Pounds of present value by body, those who pay half a pound more or above.
+        """
+        here, there = deal.own.worth, deal.structures[alternative].worth
+        more = {}
+        for body in self.agencies:
+            mine, theirs = (
+                float(one[body]["paid_pv"].mean()) if body in one else 0.0 for one in (here, there)
+            )
+            if body != self.party and mine > 0.5 and mine - theirs > 0.5:
+                more[body] = mine - max(0.0, theirs)
+        return more
 
     @cached_property
     def yearly(self) -> pd.DataFrame:

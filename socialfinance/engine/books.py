@@ -18,10 +18,10 @@ from socialfinance.core.errors import InputError
 from socialfinance.core.ledger import RESULTS, Ledger
 from socialfinance.core.parties import OUTSIDE, PUBLIC
 from socialfinance.engine.accumulate import FINE, UNIT
-from socialfinance.engine.block import counted
+from socialfinance.engine.block import ALL_PUBLIC, counted
 from socialfinance.engine.deal import Outcome, run
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, drawn, futures_of, price_level
-from socialfinance.kernels.returns import NONE, irr_with_status, npv
+from socialfinance.kernels.returns import NONE, OK, STATUS_NAMES, irr_with_status, npv
 from socialfinance.measures.paths import by_year, investor_figures, net_of, payer_figures, saved_of
 
 Array = NDArray[np.float64]
@@ -47,7 +47,7 @@ class Kept:
     worth: dict[str, dict[str, Array]] = field(default_factory=dict)
     """by party ``(path,)``: ``paid_pv``, ``saving_pv``, ``net_cost_pv``, ``net_cost`` and the like, pounds"""
     counts: dict[str, Array] = field(default_factory=dict)
-    """what happened over the life: people started, outcomes"""
+    """what happened over the life: people started, outcomes, homes; no money"""
     costs: dict[str, Array] = field(default_factory=dict)
     """by cost line of the programme ``(year, path)``, pounds, where the structure bears it"""
     value: dict[str, Array] = field(default_factory=dict)
@@ -56,6 +56,8 @@ class Kept:
     """figures of the investor's role ``(path,)``: see ``measures.paths.investor_figures``"""
     invested: Array | None = None
     """``(unit, row)`` sums over units of ``FINE`` paths of the investor role's net flows, pounds"""
+    mean_net: dict[str, Array] = field(default_factory=dict)
+    """by public body, and of ``ALL_PUBLIC``, ``(row,)``: mean over paths of received less paid, pounds"""
 
 
 @dataclass
@@ -70,8 +72,6 @@ class DealBooks:
     balance: Array
     """``(path,)`` investors' money out of pocket, discounted pound-years: sum of df_t max(0, paid in - back
     so far) / 4"""
-    financed: dict[tuple[str, str], Array]
-    """by party and comparator ``(row,)``: mean over paths of the structure's net less the comparator's"""
     rate: dict[tuple[str, str], tuple[Array, Array]]
     """by party and comparator ``(path,)``: annual rate of that difference, and its status"""
 
@@ -114,11 +114,13 @@ def keep_books(
     by_row: Collection[str] = (),
     chunk: int = CHUNK,
     compared: Collection[str] | None = None,
+    yearly: bool = True,
 ) -> Accounts:
     """Run some deals and what they are held against; keep what public bodies pay and have.
 
     ``by_row``: reasons whose payments by or to public bodies are kept by row as well. ``compared``: the deals
-    whose alternatives are run too; default all.
+    whose alternatives are run too; default all. ``yearly``: whether payments are kept by year; figures of the life
+    alone take a tenth of the memory.
     """
     if paths < 1:
         raise InputError("must be at least 1", field="paths", given=paths)
@@ -133,11 +135,29 @@ def keep_books(
                 min(chunk, paths - first),
                 frozenset(by_row),
                 compared is None or deal.name in compared,
+                yearly,
             )
             for first in range(0, paths, chunk)
         ]
         found[deal.name] = _joined(parts)
     return Accounts(ready, paths, seed, found)
+
+
+def expected_rate(here: Kept, there: Kept, party: str) -> tuple[float | None, str]:
+    """What a body pays, a year, to pay later: the rate at which the expected difference in cash has no value.
+
+    With f_t the expected net there less that here (below nil while the structure spares the body's money,
+    above nil when it pays), the sum of f_t (1 + r)^(-t / 4) is nil at r, annual effective. None, and why,
+    where there is no such rate. ``party`` may be ``ALL_PUBLIC``.
+    """
+    mine, theirs = here.mean_net.get(party), there.mean_net.get(party)
+    nil = np.zeros_like(mine if mine is not None else theirs if theirs is not None else np.zeros(1))
+    less = (nil if theirs is None else theirs) - (nil if mine is None else mine)
+    if np.abs(less).max() <= HALF_A_PENNY:
+        return None, "no difference in cash"
+    rate, status = irr_with_status(less[:, None])
+    code = int(status[0])
+    return (float(rate[0]), "ok") if code == OK else (None, f"no such rate: {STATUS_NAMES[code]}")
 
 
 def _block(
@@ -148,6 +168,7 @@ def _block(
     count: int,
     reasons: frozenset[str],
     compared: bool,
+    yearly: bool,
 ) -> DealBooks:
     paths = np.arange(first, first + count, dtype=np.uint64)
     common = ready.common(seed, paths)
@@ -155,13 +176,14 @@ def _block(
     public = frozenset(name for name, one in ready.parties.items() if one.kind in PUBLIC)
     alternatives = deal.comparators if compared else ()
     structures = (deal.own, *alternatives)
-    ledgers = [Ledger(deal.calendar.year_of_row, count, books=public | {OUTSIDE}) for _ in structures]
+    kept_by_row = public | {OUTSIDE} if yearly or reasons else frozenset()
+    ledgers = [Ledger(deal.calendar.year_of_row, count, books=kept_by_row) for _ in structures]
     own = run(deal, (deal.own,), futures, level, ledgers[:1])
     outcomes = own + (run(deal, alternatives, futures, level, ledgers[1:]) if alternatives else [])
     names = [OWN, *(one.name for one in alternatives)]
-    found = DealBooks(deal, {}, {}, _balance(ready, deal, own[0].ledger), {}, {})
+    found = DealBooks(deal, {}, {}, _balance(ready, deal, own[0].ledger), {})
     for name, outcome in zip(names, outcomes, strict=True):
-        found.structures[name] = _kept(ready, deal, outcome, public)
+        found.structures[name] = _kept(ready, deal, outcome, public, yearly)
     found.rows = {
         leg: rows for leg, rows in own[0].ledger.by_row.items() if leg[2] in reasons and public & set(leg[:2])
     }
@@ -169,20 +191,19 @@ def _block(
         for party in sorted(public):
             more = net_of(own[0].ledger, (party,)) - net_of(outcome.ledger, (party,))
             if np.abs(more).max() > HALF_A_PENNY:
-                found.financed[party, name] = more.sum(axis=1)
                 rate, status = irr_with_status(-more)
                 found.rate[party, name] = np.asarray(rate), np.asarray(status, dtype=float)
     return found
 
 
-def _kept(ready: ReadyPortfolio, deal: ReadyDeal, outcome: Outcome, public: frozenset[str]) -> Kept:
+def _kept(
+    ready: ReadyPortfolio, deal: ReadyDeal, outcome: Outcome, public: frozenset[str], yearly: bool
+) -> Kept:
     ledger, first = outcome.ledger, deal.first_row
-    kept = Kept()
-    for leg, rows in ledger.by_row.items():
-        kept.legs[leg] = _placed(ready, deal, by_year(rows, deal.calendar.year_of_row))
-    for payer in sorted(public & {leg[0] for leg in kept.legs}):
-        kept.accrued[payer] = _accrued(ready, deal, ledger, payer)
-    for party in sorted(public & set(ledger.net)):
+    kept, bodies = Kept(), sorted(public & set(ledger.net))
+    if yearly:
+        _keep_years(kept, ready, deal, outcome, public)
+    for party in bodies:
         figures = payer_figures(net_of(ledger, (party,)), saved_of(ledger, (party,)), ready.discount, first)
         worth = {measure: values for measure, (_, values) in figures.items()}
         worth["saving_pv"] = worth["paid_pv"] - worth["net_cost_pv"]
@@ -191,6 +212,8 @@ def _kept(ready: ReadyPortfolio, deal: ReadyDeal, outcome: Outcome, public: froz
         party: npv(rows, ready.discount) * (1.0 + ready.discount) ** (-first / 4)
         for party, rows in sorted(ledger.net.items())
     }
+    kept.mean_net = {party: ledger.net[party].mean(axis=1) for party in bodies}
+    kept.mean_net[ALL_PUBLIC] = net_of(ledger, bodies).mean(axis=1)
     paid_in, back = ledger.of_role("investor")
     if paid_in.any():
         mine = investor_figures(paid_in, back, ready.discount, first)
@@ -200,13 +223,25 @@ def _kept(ready: ReadyPortfolio, deal: ReadyDeal, outcome: Outcome, public: froz
             np.ascontiguousarray(net[:, at : at + FINE]).sum(axis=1) for at in range(0, net.shape[1], FINE)
         ])  # fmt: skip
     if outcome.lowered.delivers:
-        kept.counts = {name: values for name, (_, values) in counted(deal, outcome).items()}
+        whole = counted(deal, outcome).items()
+        kept.counts = {name: values for name, (unit, values) in whole if unit != "pounds"}
+    return kept
+
+
+def _keep_years(
+    kept: Kept, ready: ReadyPortfolio, deal: ReadyDeal, outcome: Outcome, public: frozenset[str]
+) -> None:
+    """What is kept by financial year: payments, what was earned, cost by line."""
+    ledger = outcome.ledger
+    for leg, rows in ledger.by_row.items():
+        kept.legs[leg] = _placed(ready, deal, by_year(rows, deal.calendar.year_of_row))
+    for payer in sorted(public & {leg[0] for leg in kept.legs}):
+        kept.accrued[payer] = _accrued(ready, deal, ledger, payer)
     lines = zip(deal.deal.programme.costs, outcome.lowered.uses, strict=True)
     for i, (line, uses) in enumerate(lines):
         if uses:
             rows = np.stack([np.broadcast_to(done.costs[i], (ledger.paths,)) for done in outcome.activity])
             kept.costs[line] = _placed(ready, deal, by_year(rows, deal.calendar.year_of_row))
-    return kept
 
 
 def _accrued(ready: ReadyPortfolio, deal: ReadyDeal, ledger: Ledger, payer: str) -> Array:
@@ -249,15 +284,23 @@ def _balance(ready: ReadyPortfolio, deal: ReadyDeal, ledger: Ledger) -> Array:
 def _placed(ready: ReadyPortfolio, deal: ReadyDeal, amounts: Array) -> Array:
     """``(year, path)`` of the deal's years on the portfolio's."""
     placed = np.zeros((len(ready.calendar.financial_years), amounts.shape[1]))
-    offset = ready.calendar.year_of_row[deal.first_row]
+    offset = first_year(ready, deal)
     placed[offset : offset + len(amounts)] = amounts
     return placed
+
+
+def first_year(ready: ReadyPortfolio, deal: ReadyDeal) -> int:
+    """Where the deal's first financial year stands among the portfolio's.
+
+    The deal's row 0 is the day after the portfolio's row in which it starts: on 1 April, a year later.
+    """
+    return ready.calendar.financial_years.index(deal.calendar.financial_years[0])
 
 
 def _joined(parts: Sequence[DealBooks]) -> DealBooks:
     """Blocks side by side, paths last; what one block lacks is nil there."""
     sizes = [len(part.balance) for part in parts]
-    whole = DealBooks(parts[0].deal, {}, {}, np.concatenate([part.balance for part in parts]), {}, {})
+    whole = DealBooks(parts[0].deal, {}, {}, np.concatenate([part.balance for part in parts]), {})
     for name in parts[0].structures:
         mine = [part.structures[name] for part in parts]
         whole.structures[name] = Kept(
@@ -272,16 +315,23 @@ def _joined(parts: Sequence[DealBooks]) -> DealBooks:
             _side_by_side([one.value for one in mine], sizes),
             _side_by_side([one.investor for one in mine], sizes),
             _units([one.invested for one in mine], sizes),
+            _means([one.mean_net for one in mine], sizes),
         )
     whole.rows = _side_by_side([part.rows for part in parts], sizes)
-    total = sum(sizes)
-    for about in dict.fromkeys(about for part in parts for about in part.financed):
-        sums = [part.financed[about] for part in parts if about in part.financed]
-        whole.financed[about] = np.sum(sums, axis=0) / total
+    for about in dict.fromkeys(about for part in parts for about in part.rate):
         none = [(np.full(size, np.nan), np.full(size, float(NONE))) for size in sizes]
         pairs = [part.rate.get(about, nothing) for part, nothing in zip(parts, none, strict=True)]
         rates, statuses = zip(*pairs, strict=True)
         whole.rate[about] = np.concatenate(rates), np.concatenate(statuses)
+    return whole
+
+
+def _means(parts: Sequence[Mapping[str, Array]], sizes: Sequence[int]) -> dict[str, Array]:
+    """Means over all paths from means over blocks; nil where a block has none."""
+    total, whole = sum(sizes), {}
+    for name in dict.fromkeys(name for part in parts for name in part):
+        sums = [part[name] * size for part, size in zip(parts, sizes, strict=True) if name in part]
+        whole[name] = np.sum(sums, axis=0) / total
     return whole
 
 

@@ -14,6 +14,7 @@ from socialfinance.core.terms import said_of
 from socialfinance.core.time import Calendar
 from socialfinance.engine.pilot import with_peg
 from socialfinance.engine.ready_fund import ReadyFund, ready_fund
+from socialfinance.funds.fund import Fund
 from socialfinance.funds.portfolio import Case, Deal, Index, Portfolio
 from socialfinance.instruments.base import Brief, Lowered, Structure, flat, plan_case
 from socialfinance.instruments.comparators import against
@@ -154,6 +155,25 @@ def prepare(portfolio: Portfolio, only: str | None = None) -> ReadyPortfolio:
     discount = found.rate if found else rate.rate  # type: ignore[union-attr]
     fund = ready_fund(portfolio, calendar, deals, common) if only is None else None
     return ReadyPortfolio(portfolio, calendar, tuple(deals), parties, discount, basis, fund)
+
+
+def with_deals(
+    ready: ReadyPortfolio, deals: Mapping[str, Deal]
+) -> tuple[ReadyPortfolio, dict[str, InputError]]:
+    """The same portfolio with other deals in place of its own, and no fund; and what is wrong with the rest.
+
+    Factors and indices are left as they are: a deal draws what it would among the portfolio's own.
+    """
+    portfolio = ready.portfolio.model_copy(update={"deals": dict(deals), "fund": Fund(), "books": {}})
+    common, parties = ready.common(0, None), dict(ready.parties)
+    made, wrong = [], {}
+    for name in deals:
+        try:
+            made.append(_deal(name, portfolio, ready.calendar, common))
+        except InputError as error:
+            wrong[name] = error
+        parties[_vehicle(name)] = Party(kind="intermediary", title=f"{name} vehicle")
+    return replace(ready, portfolio=portfolio, deals=tuple(made), parties=parties, fund=None), wrong
 
 
 def _rate_basis(portfolio: Portfolio) -> str:

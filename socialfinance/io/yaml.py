@@ -127,7 +127,7 @@ def parse(content: bytes, shown: str) -> Node:
 
 
 def parse_value(text: str, shown: str, path: str) -> Node:
-    """A value as it would stand in a file on one line: ``0.6``, ``true``, ``null``, ``[1, 2]``, ``{irr: 0.1}``.
+    """A value as it would stand in a file: ``0.6``, ``true``, ``null``, ``[1, 2]``, ``{irr: 0.1}``.
 
     ``shown`` and ``path`` are how errors name where it was given, and what for.
     """

@@ -72,13 +72,17 @@ class Futures:
     def find(self, figure: str) -> Wanted:
         """The figure that a target names, looked for where it costs least to read."""
         head, colon, rest = figure.partition(":")
-        deal, name = (head.strip(), rest.strip()) if colon and head.strip() in self.portfolio.deals else ("", figure)
+        deal, name = (
+            (head.strip(), rest.strip()) if colon and head.strip() in self.portfolio.deals else ("", figure)
+        )
         known: dict[str, None] = {}
         for route, run_of in self._routes(deal):
             look = Futures.__new__(Futures)
             look.portfolio, look.paths, look.seed, look.only_fund = self.portfolio, LOOK, self.seed, False
             look._alone = {}
-            rows = [row for row in look._rows(self.portfolio, route, run_of, None) if row.financial_year == ""]
+            rows = [
+                row for row in look._rows(self.portfolio, route, run_of, None) if row.financial_year == ""
+            ]
             mine = [row for row in rows if row.deal == (deal or run_of) and row.scope in SCOPES]
             found = [row for row in mine if name in names_of(row, self.portfolio)]
             if found:
@@ -124,15 +128,11 @@ class Futures:
             return simulate(portfolio, self.paths, self.seed).measures_rows
         return measure_rows(self._kept(portfolio, route, run_of, wanted))
 
-    def _kept(
-        self, portfolio: Portfolio, route: str, run_of: str, wanted: Sequence[Wanted] | None
-    ) -> Kept:
+    def _kept(self, portfolio: Portfolio, route: str, run_of: str, wanted: Sequence[Wanted] | None) -> Kept:
         """Figures by path: those that are wanted, or all."""
         ready = prepare(portfolio, run_of or None)
         if route != "fund":  # the fund, and deals with variation, are not looked at
-            ready = replace(
-                ready, fund=None, deals=tuple(replace(deal, varied=None) for deal in ready.deals)
-            )
+            ready = replace(ready, fund=None, deals=tuple(replace(deal, varied=None) for deal in ready.deals))
         block_of = self._fund_block if route == "fund" else self._deals_block
         kept = Kept(self.paths)
         for first in range(0, self.paths, CHUNK):

@@ -1,4 +1,4 @@
-"""A target as it is written: ``senior.loss.probability <= 0.01``, ``investor.irr.expected == pwlb + 0.0125``."""
+"""A target as it is written: ``senior.loss.probability <= 0.01``, ``investor.irr.mean == pwlb + 0.0125``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The term that is varied: a number of the file, or all numbers of a mapping by one multiple, and its range."""
+"""What is varied: a number of the file, or all numbers of a mapping by one multiple, and its range."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from socialfinance.core.errors import InputError
+from socialfinance.engine.ready import prepare
 from socialfinance.funds.portfolio import Portfolio
-from socialfinance.funds.terms_at import place_of, terms_at, with_terms
 from socialfinance.funds.terms_at import held as held_by
+from socialfinance.funds.terms_at import place_of, terms_at, with_terms
 
 Range = tuple[float, float]
 WIDE = 8.0
@@ -106,12 +107,18 @@ def _allowed(portfolio: Portfolio, term: Term, end: float) -> float:
     """The end of a range, or nearer to what the file has where the models refuse it."""
     for _ in range(TRIES):
         try:
-            term.put(portfolio, end)
+            prepare(term.put(portfolio, end), only=_deal(portfolio, term.path))
         except InputError:
             end = (end + term.now) / 2.0
         else:
             break
     return end
+
+
+def _deal(portfolio: Portfolio, path: str) -> str | None:
+    """The deal that a term belongs to, if it belongs to one."""
+    place = place_of(portfolio, path, held_by)
+    return str(place[1]) if place[0] == "deals" else None
 
 
 # --- what the models allow --------------------------------------------------------------------------

@@ -94,9 +94,9 @@ def _said(page: Page, view: View, not_given: Sequence[str]) -> None:
     page.say(
         f"Not given, so nil or not shown: {missing}. CFR: open + not financed + leases added - MRP - "
         "receipts set aside. MRP begins in the year after spending. Under the limit: authorised limit less "
-        "loans and lease liability. Benchmark: CFR less leases, less resources, plus liquidity. Cost to net revenue: "
-        "interest and MRP less investment income over the net revenue stream. Interest on loans and the rate "
-        f"of leases: {rate}."
+        "loans and lease liability. Benchmark: CFR less leases, less resources, plus liquidity. Cost to net "
+        "revenue: interest and MRP less investment income over the net revenue stream. Interest on loans "
+        f"and the rate of leases: {rate}."
     )
 
 

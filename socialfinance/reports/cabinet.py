@@ -54,6 +54,10 @@ def _people(page: Page, view: View) -> None:
                 beyond = counts.get(f"beyond: {line}")
                 extra = text(beyond.expected, beyond.standard_error, PEOPLE) if beyond else NOTHING
                 rows.append(("", line, *_count(counts[name]), extra))
+    if not rows:
+        page.gap()
+        page.say("1. People helped, and outcomes: none.")
+        return
     head = ("Deal", "What", "Expected", "P5", "P95", "Beyond what would happen anyway")
     page.table("1. People helped, and outcomes", head, rows, names=2)
 
@@ -76,16 +80,22 @@ def _cost(page: Page, view: View) -> None:
             )
         )  # fmt: skip
     head = ("Deal", "Payer", "Expected", "P5", "P95", "Cap on outcome payments", "Most under the terms")
+    if not rows:
+        page.gap()
+        page.say("2. What it costs over the life: nobody pays more than comes back, in any future seen.")
+        return
     page.table(
         "2. What it costs over the life, undiscounted, less what comes back (£000)", head, rows, names=2
     )
-    top_up = view.cost[view.cost["top_up"]]
+    central = view.cost[view.cost["top_up"]]
     total = float(view.cost["expected"].sum())
-    if len(top_up) and total > 0.0:
-        share = float(top_up["expected"].sum()) / total
-        page.say(f"Central government tops up {share:.0%} of what payers are expected to pay.")
+    if len(central) and total > 0.0:
+        share = float(central["expected"].sum()) / total
+        page.say(f"Central government pays {share:.0%} of what payers are expected to pay.")
+    elif len(central):
+        page.say("Central government is among the payers.")
     else:
-        page.say("There is no central top-up in these deals: what is shown is after it.")
+        page.say("Central government pays for nothing here: there is no top-up.")
 
 
 def _budget(page: Page, view: View) -> None:
@@ -119,10 +129,13 @@ def _budget(page: Page, view: View) -> None:
             f"the rest goes into the reserve, which starts at {pounds(plan.reserve)}.",
             _caps(view),
         )
+    outcomes = any(deal.deal.deal.tariff is not None for deal in view.deals)
     page.say(
-        "Over and under: payments above or below the year's money, and their mean where there is any. These "
-        "are commitments under contracts for outcomes, accrued when an outcome is achieved: budget exposure, "
-        "not contingent liabilities [unverified]."
+        "Over and under: payments above or below the year's money, and their mean where there is any.",
+        "What is due under contracts for outcomes is a commitment, accrued when an outcome is achieved: "
+        "budget exposure, not a contingent liability [unverified]."
+        if outcomes
+        else "",
     )
 
 
@@ -146,6 +159,10 @@ def _savings(page: Page, view: View) -> None:
     freed_others = (
         all_of_them[all_of_them["agency"] != view.party].groupby("financial_year")["expected"].sum()
     )
+    if max(table["expected"].abs().max() for table in (own, all_of_them)) <= 0.5:
+        page.gap()
+        page.say("4. Savings by year: none, here or at other agencies.")
+        return
     years = list(shown(view.effect, ("saved", "paid"))["financial_year"])
     rows = []
     for year in [*years, ""]:
@@ -174,8 +191,8 @@ def _effect(page: Page, view: View) -> None:
     head = ("Year", "Paid", "Cashable saving", "Net", "P5", "P95", "Net so far", "Odds so far not below nil")
     page.table("5. Net budget effect: cashable saving less paid, cash of the day (£000)", head, rows)
     turns = view.turns_positive
-    when = f"From {turns} on the expected net so far stays above nil." if turns else (
-        "The expected net so far never gets above nil to stay there."
+    when = f"From {turns} on the expected net so far stays at nil or above." if turns else (
+        "The expected net so far never gets to nil to stay there."
     )  # fmt: skip
     page.say(when, f"Odds that it saves less than it pays over the whole life: {_share(view.never)}.")
 
@@ -216,17 +233,20 @@ def _against(page: Page, view: View) -> None:
 
 def _worst(page: Page, view: View) -> None:
     worst, reserve = view.worst, view.reserve_needed
-    percentile = view.books.promises.worst_case
     plan = view.budget[0]
     page.gap()
     page.say("7. Reasonable worst case")
     page.say(
         f"Net cost over the life, cash of the day: expected {pounds(worst.mean, worst.error)}; one future in "
         f"twenty is at or above {pounds(worst.p95)}; the largest simulated is {pounds(worst.largest)}.",
-        f"Overspends of all years together pass {pounds(reserve.p95)} in one future in twenty: a reserve of "
-        "that much covers the others."
+        (
+            f"Overspends of all years together pass {pounds(reserve.p95)} in one future in twenty: a reserve "
+            "of that much covers the others."
+            if reserve.p95 > 0.5
+            else "In nineteen futures of twenty no year's money is passed: they need no reserve."
+        )
         + ("" if plan is None else f" The outcomes reserve given is {pounds(plan.reserve)}."),
-        f"No percentile is prescribed; for what is guaranteed the file asks for the {percentile:.0%} one.",
+        "No percentile of a reasonable worst case is prescribed [unverified].",
     )
 
 
@@ -237,13 +257,23 @@ def _if_it_fails(page: Page, view: View) -> None:
 
 
 def _risk(page: Page, view: View) -> None:
-    rows = []
+    rows, aside, titles = [], list[str](), _titles(view)
     for deal in view.deals:
         name = deal.deal.name
         table = view.against[view.against["deal"] == name].set_index("alternative")
         base, house = view.base(deal.deal), view.in_house(deal.deal)
         if base not in table.index or base == NO_STAKE:
             continue
+        if not view.pays(deal, base):
+            aside.append(f"{name}: under {base} this body pays nothing, so it has no price of risk to pay.")
+            continue
+        others = view.others_pay(deal, base)
+        if others:
+            more = " and ".join(f"{titles[who]} ({pounds(worth)})" for who, worth in others.items())
+            aside.append(
+                f"{name}: the price is less what others pay under the structure and would not there: {more}, "
+                "present value. That is no gain of the structure over the same bill."
+            )
         row: Any = table.loc[base]
         all_in = table.loc[house]["all_in_rate"] if house in table.index else None
         rows.append(
@@ -256,11 +286,15 @@ def _risk(page: Page, view: View) -> None:
     if not rows:
         page.gap()
         page.say("9. Price of risk transfer: nothing to hold these deals against.")
+        for words in aside:
+            page.say(words)
         return
     head = ("Deal", "Against", "Price, PV", "% of cost", "Spread of net cost moved",
             "Worst 5% less mean, there", "Here", "On money out", "All-in rate",
             "Break-even uplift")  # fmt: skip
     page.table("9. Price of risk transfer, and the share truly moved (£000)", head, rows, names=2)
+    for words in aside:
+        page.say(words)
     page.say(
         "Price: what the structure is expected to cost this body beyond borrowing for the same bill. Moved: "
         "1 less the standard deviation of its net cost here over that there; below nil it bears more risk, "

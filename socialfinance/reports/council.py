@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from socialfinance.core.currency import CURRENCIES
+from socialfinance.council.accounts import one_body
 from socialfinance.council.view import View
 from socialfinance.engine.books import OWN
 from socialfinance.reports.accounts import lawful_funding, revenue_and_capital
@@ -62,6 +63,14 @@ def _what_this_is(page: Page, view: View) -> None:
         if ready.fund is not None and ready.fund.policy is not None
         else "",
     )
+    own = {name for deal in view.deals for name in one_body(deal.deal, view.party)}
+    apart = sorted(own - {view.party})
+    if apart:
+        names = ", ".join(ready.parties[name].title or name for name in apart)
+        page.say(
+            f"{names}: a party of its own in the file, though this council's money. What it pays is not in the "
+            "figures of this body below; revenue and capital takes them together."
+        )
     told = view.ready.portfolio.books.get(view.party)
     page.say(
         "The file says nothing of this body's own books: defaults are used and named below."

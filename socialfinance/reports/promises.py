@@ -34,8 +34,9 @@ def promise_table(page: Page, view: View) -> None:
         one for deal in view.deals for one in firm(deal.deal, view.party) if one.owes == "the council itself"
     ]
     for one in debts:
-        most = NOTHING if one.maximum is None else f"£{one.maximum:,.0f}"
-        page.say(f"{one.deal}: {one.what} is its own debt ({one.treatment.standard}), at most {most}.")
+        known = one.maximum is not None and one.maximum != float("inf")
+        most = f"at most £{one.maximum:,.0f}" if known else "the terms give no figure"
+        page.say(f"{one.deal}: {one.what} is its own debt ({one.treatment.standard}); {most}.")
 
 
 def promises_section(page: Page, view: View) -> None:

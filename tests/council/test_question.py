@@ -30,12 +30,12 @@ def books(here: list[float], there: list[float], saved: float = 0.0, balance: fl
     mine, theirs = np.array(here), np.array(there)
     nil = np.full(len(mine), saved)
 
-    def kept(cost: np.ndarray) -> Kept:
-        return Kept(worth={"council": {"net_cost_pv": cost, "paid_pv": cost + nil, "saving_pv": nil}})
+    def kept(cost: np.ndarray, cash: list[float]) -> Kept:
+        worth = {"council": {"net_cost_pv": cost, "paid_pv": cost + nil, "saving_pv": nil}}
+        return Kept(worth=worth, mean_net={"council": np.array(cash)})
 
     return DealBooks(
-        _Deal(), {OWN: kept(mine), "in house": kept(theirs)}, {}, np.full(len(mine), balance),  # type: ignore[arg-type]
-        {("council", "in house"): np.array([90.0, 0.0, -99.0])},
+        _Deal(), {OWN: kept(mine, [90.0, 0.0, -99.0]), "in house": kept(theirs, [0.0] * 3)}, {}, np.full(len(mine), balance),  # type: ignore[arg-type]
         {("council", "in house"): (np.full(len(mine), 0.2), np.full(len(mine), float(OK)))},
     )  # fmt: skip
 

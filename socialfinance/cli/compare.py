@@ -1,0 +1,97 @@
+"""``socialfinance compare``: one programme on several structures, on the same futures."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from socialfinance.cli.shared import OK, check_writable, json_option, prepared, provenance, sentence, show
+from socialfinance.core.errors import InputError
+
+if TYPE_CHECKING:
+    from socialfinance.engine.ready import ReadyPortfolio
+    from socialfinance.io.files import Loaded
+
+WHAT = "a shipped programme or portfolio (see `socialfinance list`), or a path to a portfolio"
+
+
+def compare_options(commands: Any) -> None:
+    """``compare`` and its options."""
+    text = "one programme on several structures, on the same futures"
+    one = commands.add_parser("compare", help=text, description=sentence(text))
+    one.add_argument("name", metavar="NAME_OR_PATH", help=WHAT)
+    one.add_argument(
+        "--deal", metavar="NAME", help="whose programme, tariff and parties (default: the first)"
+    )
+    one.add_argument(
+        "--structures", nargs="+", default=["all"], metavar="NAME",
+        help="all that fit (default), or standard structures and term sheets by name",
+    )  # fmt: skip
+    one.add_argument(
+        "--paths", type=int, default=10_000, metavar="N", help="simulated futures (default 10000)"
+    )
+    one.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the run (default 1)")
+    json_option(one)
+    one.set_defaults(command=compare_command)
+
+
+def compare_command(options: argparse.Namespace) -> int:
+    """Run every structure, write the file, print the page."""
+    from socialfinance.io.write import write_json
+    from socialfinance.pricing.compare import Variant, compare
+    from socialfinance.pricing.structures import instruments
+    from socialfinance.reports.compare import comparison_page
+    from socialfinance.results.frames import rows_of
+
+    check_writable(options.json)
+    loaded, ready, deal = _which(options)
+    kind = _deal(loaded, deal).programme.kind
+    some = instruments(kind, tuple(options.structures), _sheet)
+    variants = {name: Variant(*one) for name, one in some.items()}
+    try:
+        found = compare(ready, deal, variants, options.paths, options.seed)
+    except InputError as error:
+        raise loaded.place(error) from None
+    if options.json:
+        about = provenance(loaded, deal=deal, seed=options.seed, paths=options.paths, left_out=found.left_out)
+        tables = ("table", "differences", "sharing", "transfer")
+        rows = {name: rows_of(getattr(found, name)) for name in tables}
+        write_json(options.json, {"provenance": about, **rows})
+    show(comparison_page(found))
+    return OK
+
+
+def _which(options: argparse.Namespace) -> tuple[Loaded, ReadyPortfolio, str]:
+    """Portfolio and deal: of a programme's name, the first shipped portfolio with a deal so called."""
+    from socialfinance.io.shipped import shipped
+
+    name, deal = options.name, options.deal
+    if name in shipped("programmes") and name not in shipped("portfolios"):
+        for portfolio in ("collective-impact-fund", *shipped("portfolios")):
+            loaded, ready = prepared(portfolio, options.json)
+            if name in loaded.portfolio.deals:
+                return loaded, ready, deal or name
+        raise InputError(
+            "is a programme that no shipped deal is called after: give a portfolio and --deal", given=name
+        )
+    loaded, ready = prepared(name, options.json)
+    return loaded, ready, deal or next(iter(loaded.portfolio.deals))
+
+
+def _deal(loaded: Loaded, name: str) -> Any:
+    deals = loaded.portfolio.deals
+    if name not in deals:
+        raise InputError(
+            "is not a deal of this portfolio", field="--deal", given=name, allowed=", ".join(deals)
+        )
+    return deals[name]
+
+
+def _sheet(name: str) -> Any:
+    """A term sheet by name or path."""
+    from socialfinance.io.files import load_part
+
+    part = load_part(name)
+    if part is None or part.kind != "instruments":
+        raise InputError("is no term sheet", field="--structures", given=name)
+    return part.terms

@@ -1,0 +1,188 @@
+"""One programme on several structures, as a page: returns and cost, differences, who bears the risk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from socialfinance.core.currency import CURRENCIES
+from socialfinance.pricing.compare import GROUPS, Comparison
+from socialfinance.reports.console import day
+from socialfinance.reports.frames import each, groups
+from socialfinance.reports.numbers import NOTHING, PERCENT, THOUSANDS, TIE, text, with_error
+from socialfinance.reports.page import Page
+
+SHORT = {
+    "in house, own costs": "house, own costs", "in house, same costs": "house, same costs",
+    "council builds, from reserves": "council, reserves", "council builds, PWLB loans": "council, PWLB",
+}  # fmt: skip
+
+
+def comparison_page(found: Comparison) -> str:
+    """The page as text, 110 characters wide."""
+    page = Page(symbol=CURRENCIES[found.ready.portfolio.currency].symbol)
+    _what_this_is(page, found)
+    _table(page, found)
+    _against(page, found)
+    _sharing(page, found)
+    _transfer(page, found)
+    _pairs(page, found)
+    return page.text
+
+
+def _what_this_is(page: Page, found: Comparison) -> None:
+    ready = found.ready
+    portfolio = ready.portfolio
+    base = portfolio.deals[next(iter(portfolio.deals))]
+    title = f"{base.programme.title} on {len(found.accounts.deals)} structures"
+    page.say(title)
+    page.say("-" * min(len(title), 110))
+    council = " and ".join(ready.parties[party].title or party for party in found.council)
+    page.say(
+        f"Programme, tariff and parties of {found.deal} in {portfolio.title or portfolio.name}, for "
+        f"{council}. "
+        f"{found.accounts.paths:,} simulated futures, seed {found.accounts.seed}, the same for every "
+        f"structure. Present values at {ready.discount:.3%} a year, annual effective, to "
+        f"{day(ready.calendar.start)}.",
+    )
+    page.say(
+        "Each structure is its shipped term sheet, changed as said; tariff, caps and programme are the "
+        "deal's. ± is one standard error of the simulation. England only; before tax; cash of the day."
+    )
+    for name, reason in found.left_out.items():
+        page.say(f"Left out: {name}: {reason}.")
+
+
+def _table(page: Page, found: Comparison) -> None:
+    rows = []
+    for row in each(found.table):
+        rows.append(
+            (
+                row.structure, _with(row.investor_irr, row.investor_irr_error, PERCENT),
+                _text(row.investor_irr_p5, PERCENT), _odds(row.loss_probability),
+                _with(row.net_cost, row.net_cost_error, THOUSANDS), _text(row.net_cost_p95, THOUSANDS),
+                _text(row.net_cost_p99, THOUSANDS), _text(row.maximum, THOUSANDS),
+                _text(row.guaranteed, THOUSANDS), _odds(row.provider_loss_probability),
+                _text(row.system_rate, PERCENT),
+            )
+        )  # fmt: skip
+    head = ("Structure", "Investor IRR", "P5", "Odds of loss", "Council net cost", "P95", "P99",
+            "Most, terms", "As guarantor", "Provider loses", "System rate")  # fmt: skip
+    page.table("What each structure returns and costs (£000, present value but for the most)", head, rows)
+    said = [f"{row.structure}: {row.says}" for row in each(found.table) if row.says]
+    page.say("; ".join(said) + ".")
+    page.say(
+        "Investor IRR: of the expected flows, annual effective; P5 of the IRR by future, where a total loss "
+        "ranks -100%. Council net cost: what the commissioner pays less what it saves in cash. Most: under "
+        "the terms, undiscounted; as guarantor: of it, what it guarantees. Provider loses: futures in which "
+        "it is paid less than it spends. System rate: what all public bodies pay a year, in expectation, to "
+        "pay later than in house at the same cost; none where cash does not turn."
+    )
+
+
+def _against(page: Page, found: Comparison) -> None:
+    others = [name for name in found.alternatives if name != "do nothing"]
+    if not others:
+        return
+    rows = []
+    for name, table in groups(found.differences, "structure"):
+        cells = {row.less: row for row in each(table)}
+        rows.append((name, *(_difference(cells[other]) for other in others)))
+    head = ("Structure", *(f"less {SHORT.get(other, other)}" for other in others))
+    page.table("Council net cost less that of the alternatives (£000, % of what is paid there)", head, rows)
+    page.say(
+        "Path by path on the same futures; below nil the structure is cheaper. PWLB for a people's programme "
+        "is the cost of money only: such cost is revenue, and councils may not borrow for it."
+    )
+
+
+def _difference(row: Any) -> str:
+    share = "" if _none(row.share_of_cost) else f"\n{TIE}({text(row.share_of_cost, None, PERCENT)})"
+    return with_error(row.difference, row.error, THOUSANDS) + share
+
+
+def _sharing(page: Page, found: Comparison) -> None:
+    rows = []
+    parties = [group for group in GROUPS if group in set(found.sharing["party"])]
+    for name, table in groups(found.sharing, "structure"):
+        by_party = {row.party: row for row in each(table)}
+        rows.append((name, *(_shares(by_party.get(group)) for group in parties)))
+    page.table(
+        "Who bears the risk of the programme's net value: % of variance / of the 95% shortfall / of the 99%",
+        ("Structure", *parties), rows,
+    )  # fmt: skip
+    page.say(
+        "Net value: minus the net of the world outside, so what all parties have together. Shares are "
+        "Euler's and add up to 100%. Below nil: the party is better off where the programme is worse, as a "
+        "payer by results is. Other public bodies have the VAT; others are vehicles, guarantors and intermediaries."
+    )
+
+
+def _shares(row: Any) -> str:
+    if row is None or _none(row.variance):
+        return NOTHING
+    return " / ".join(f"{100 * share:.0f}" for share in (row.variance, row.tail_95, row.tail_99)).replace(
+        " ", TIE
+    )
+
+
+def _transfer(page: Page, found: Comparison) -> None:
+    if found.transfer.empty:
+        return
+    rows = [
+        (
+            row.structure, _with(row.price, row.price_error, THOUSANDS), _text(row.borne, PERCENT),
+            _text(row.moved, PERCENT), _text(row.programme_shortfall, THOUSANDS),
+            NOTHING if _none(row.per_pound) else f"{row.per_pound:.2f}",
+        )
+        for row in each(found.transfer)
+    ]  # fmt: skip
+    head = ("Structure", "Price", "Borne by council", "Moved", "Programme's shortfall", "£ a £ moved")
+    page.table(f"What the transfer of risk costs, against {found.house} (£000)", head, rows)
+    there = float(found.transfer["in_house_shortfall"].iloc[0])
+    page.say(
+        "Price: council net cost beyond in house at the same cost. Borne: its share of the 95% shortfall; "
+        f"moved: the rest. Shortfall: expected less the mean of the worst 5%; in house it is "
+        f"{there / 1000:,.0f}, where nothing ends a programme that fails. £ a £ moved: price over what is "
+        "moved of the shortfall, below nil where the structure is cheaper as well."
+    )
+
+
+def _pairs(page: Page, found: Comparison) -> None:
+    names = list(found.accounts.deals)
+    if len(names) < 2:
+        return
+    table = found.differences[found.differences["less"] == names[0]]
+    rows = [
+        (
+            row.structure, with_error(row.difference, row.error, THOUSANDS),
+            text(row.error_alone, None, THOUSANDS), f"{row.ratio:.2f}" if not _none(row.ratio) else NOTHING,
+        )
+        for row in each(table)
+    ]  # fmt: skip
+    head = ("Structure", f"Less {names[0]}", "Error with draws of their own", "Ratio")
+    page.table("Structures against one another: council net cost (£000)", head, rows)
+    page.say(
+        "Ratio: the standard error of the difference on common futures over that on independent ones. Where "
+        "it is near or above 1, the two costs hardly move together or move apart, and common draws do not "
+        "help."
+    )
+
+
+def _none(value: Any) -> bool:
+    return value is None or value != value
+
+
+def _text(value: Any, scale: Any) -> str:
+    return NOTHING if _none(value) else text(float(value), None, scale)
+
+
+def _with(value: Any, error: Any, scale: Any) -> str:
+    if _none(value):
+        return NOTHING
+    return with_error(float(value), None if _none(error) else float(error), scale)
+
+
+def _odds(value: Any) -> str:
+    if _none(value):
+        return NOTHING
+    return "none seen" if value == 0.0 else f"{value:.1%}"
