@@ -39,12 +39,13 @@ if TYPE_CHECKING:
     from socialfinance.kernels.returns import npv as npv
     from socialfinance.kernels.returns import xirr as xirr
     from socialfinance.markets import pwlb as pwlb
+    from socialfinance.pricing.compare import Comparison as Comparison
     from socialfinance.pricing.solve import Solution as Solution
     from socialfinance.results.result import Result as Result
 
 __version__ = "0.1.0"
 __all__ = [
-    "load", "simulate", "council_view", "schema", "irr", "npv", "xirr", "pwlb", "credit",
+    "load", "simulate", "council_view", "compare", "schema", "irr", "npv", "xirr", "pwlb", "credit",
     "mrp", "prudential", "ifrs9", "ias37", "greenbook", "gmca", "sroi",
     "Portfolio", "Loaded", "Result", "View", "InputError", "RunError", "__version__",
 ]  # fmt: skip
@@ -54,6 +55,7 @@ _WHERE = {
     "RunError": "socialfinance.core.errors",
     "Portfolio": "socialfinance.funds.portfolio",
     "Loaded": "socialfinance.io.files",
+    "Comparison": "socialfinance.pricing.compare",
     "Solution": "socialfinance.pricing.solve",
     "terms_at": "socialfinance.funds.terms_at",
     "with_terms": "socialfinance.funds.terms_at",
@@ -218,3 +220,40 @@ def solve(
         return run(loaded.portfolio, vary, target, paths, seed)
     except InputError as error:
         raise loaded.place(error) from None
+
+
+def compare(
+    name: Loaded | Portfolio | str | Path,
+    deal: str | None = None,
+    structures: Sequence[str] = ("all",),
+    paths: int = 10_000,
+    seed: int = 1,
+) -> Comparison:
+    """One programme on several structures, on the same futures.
+
+    ``deal`` is whose programme, tariff and parties are taken, default the portfolio's first; ``structures``
+    are standard names or term sheets, ``("all",)`` every standard one that fits. Raises :class:`InputError`
+    for a name that nobody knows.
+    """
+    from socialfinance.core.errors import InputError
+    from socialfinance.engine.ready import prepare
+    from socialfinance.funds.portfolio import Portfolio
+    from socialfinance.io.files import term_sheet
+    from socialfinance.pricing.compare import Variant
+    from socialfinance.pricing.compare import compare as run
+    from socialfinance.pricing.structures import instruments
+
+    portfolio = name if isinstance(name, Portfolio) else _loaded(name).portfolio
+    chosen = deal if deal is not None else next(iter(portfolio.deals))
+    if chosen not in portfolio.deals:
+        known = ", ".join(portfolio.deals)
+        raise InputError("is not a deal of this portfolio", field="deal", given=chosen, allowed=known)
+    some = instruments(portfolio.deals[chosen].programme.kind, tuple(structures), term_sheet)
+    variants = {label: Variant(*one) for label, one in some.items()}
+    return run(prepare(portfolio), chosen, variants, paths, seed)
+
+
+def _loaded(fund: Loaded | str | Path) -> Loaded:
+    from socialfinance.io.files import Loaded
+
+    return fund if isinstance(fund, Loaded) else load(fund)

@@ -37,6 +37,7 @@ def compare_options(commands: Any) -> None:
 
 def compare_command(options: argparse.Namespace) -> int:
     """Run every structure, write the file, print the page."""
+    from socialfinance.io.files import term_sheet
     from socialfinance.io.write import write_json
     from socialfinance.pricing.compare import Variant, compare
     from socialfinance.pricing.structures import instruments
@@ -46,7 +47,7 @@ def compare_command(options: argparse.Namespace) -> int:
     check_writable(options.json)
     loaded, ready, deal = _which(options)
     kind = _deal(loaded, deal).programme.kind
-    some = instruments(kind, tuple(options.structures), _sheet)
+    some = instruments(kind, tuple(options.structures), term_sheet)
     variants = {name: Variant(*one) for name, one in some.items()}
     try:
         found = compare(ready, deal, variants, options.paths, options.seed)
@@ -85,13 +86,3 @@ def _deal(loaded: Loaded, name: str) -> Any:
             "is not a deal of this portfolio", field="--deal", given=name, allowed=", ".join(deals)
         )
     return deals[name]
-
-
-def _sheet(name: str) -> Any:
-    """A term sheet by name or path."""
-    from socialfinance.io.files import load_part
-
-    part = load_part(name)
-    if part is None or part.kind != "instruments":
-        raise InputError("is no term sheet", field="--structures", given=name)
-    return part.terms

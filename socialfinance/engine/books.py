@@ -119,8 +119,8 @@ def keep_books(
     """Run some deals and what they are held against; keep what public bodies pay and have.
 
     ``by_row``: reasons whose payments by or to public bodies are kept by row as well. ``compared``: the deals
-    whose alternatives are run too; default all. ``yearly``: whether payments are kept by year; figures of the life
-    alone take a tenth of the memory.
+    whose alternatives are run too; default all. ``yearly``: whether payments are kept by year; figures of
+    the life alone take a tenth of the memory.
     """
     if paths < 1:
         raise InputError("must be at least 1", field="paths", given=paths)

@@ -139,6 +139,14 @@ def load_part(name_or_path: str | Path, output: Path | None = None) -> Part | No
         raise first_problem(error, form, data, marks(node), place.shown) from None
 
 
+def term_sheet(name_or_path: str | Path) -> Any:
+    """The terms of an instrument by shipped name or path; InputError where it is none."""
+    part = load_part(name_or_path)
+    if part is None or part.kind != "instruments":
+        raise InputError("is no term sheet", field="structures", given=str(name_or_path))
+    return part.terms
+
+
 def _opened(name_or_path: str | Path, kind: Kind, output: Path | None) -> tuple[_Place, _Reading]:
     given = str(name_or_path)
     if not isinstance(name_or_path, Path) and not _is_path(given):

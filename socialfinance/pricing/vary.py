@@ -104,15 +104,23 @@ def _default(portfolio: Portfolio, term: Term) -> Term:
 
 
 def _allowed(portfolio: Portfolio, term: Term, end: float) -> float:
-    """The end of a range, or nearer to what the file has where the models refuse it."""
+    """The end of a range, or between it and what the file has as far as the models go."""
+    if _fits(portfolio, term, end):
+        return end
+    good, bad = term.now, end
     for _ in range(TRIES):
-        try:
-            prepare(term.put(portfolio, end), only=_deal(portfolio, term.path))
-        except InputError:
-            end = (end + term.now) / 2.0
-        else:
-            break
-    return end
+        middle = (good + bad) / 2.0
+        good, bad = (middle, bad) if _fits(portfolio, term, middle) else (good, middle)
+    return good
+
+
+def _fits(portfolio: Portfolio, term: Term, value: float) -> bool:
+    """Whether the portfolio can be made ready with the term at a value."""
+    try:
+        prepare(term.put(portfolio, value), only=_deal(portfolio, term.path))
+    except InputError:
+        return False
+    return True
 
 
 def _deal(portfolio: Portfolio, path: str) -> str | None:

@@ -113,7 +113,8 @@ def _sharing(page: Page, found: Comparison) -> None:
     page.say(
         "Net value: minus the net of the world outside, so what all parties have together. Shares are "
         "Euler's and add up to 100%. Below nil: the party is better off where the programme is worse, as a "
-        "payer by results is. Other public bodies have the VAT; others are vehicles, guarantors and intermediaries."
+        "payer by results is. Other public bodies have the VAT; others are vehicles, guarantors and "
+        "intermediaries."
     )
 
 

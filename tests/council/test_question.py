@@ -35,7 +35,9 @@ def books(here: list[float], there: list[float], saved: float = 0.0, balance: fl
         return Kept(worth=worth, mean_net={"council": np.array(cash)})
 
     return DealBooks(
-        _Deal(), {OWN: kept(mine, [90.0, 0.0, -99.0]), "in house": kept(theirs, [0.0] * 3)}, {}, np.full(len(mine), balance),  # type: ignore[arg-type]
+        _Deal(),  # type: ignore[arg-type]
+        {OWN: kept(mine, [90.0, 0.0, -99.0]), "in house": kept(theirs, [0.0] * 3)},
+        {}, np.full(len(mine), balance),
         {("council", "in house"): (np.full(len(mine), 0.2), np.full(len(mine), float(OK)))},
     )  # fmt: skip
 
