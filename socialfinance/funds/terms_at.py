@@ -44,7 +44,7 @@ def place_of(root: Any, path: str, entries: Entries, may_add: bool = False) -> P
         if not one.rest:
             return one.place
     far = max(reached, key=lambda one: len(path) - len(one.rest))
-    name = far.rest.removeprefix(".")
+    name = far.rest.removeprefix(".") if far.place else far.rest
     if may_add and _has_names(far, entries) and not set(name) & set(".[]") and name.strip():
         return (*far.place, name)
     here = field_path(far.place)

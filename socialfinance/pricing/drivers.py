@@ -81,7 +81,9 @@ class Mixed(Drawn):
 class MixedCommon(Common):
     """Common factors of which some, named in ``swapped``, are those of other paths."""
 
-    def __init__(self, ready: ReadyPortfolio, seed: int, paths: Paths, other: Paths, swapped: Collection[str]) -> None:
+    def __init__(
+        self, ready: ReadyPortfolio, seed: int, paths: Paths, other: Paths, swapped: Collection[str]
+    ) -> None:
         self.other, self.swapped = other, frozenset(swapped)
         indices = {name: one.annual for name, one in ready.portfolio.indices.items()}
         super().__init__(seed, ready.calendar, ready.portfolio.factors, indices, paths)
@@ -116,7 +118,9 @@ class MixedCommon(Common):
 def common_drivers(ready: ReadyPortfolio, deal: ReadyDeal) -> list[str]:
     """The uncertain indices that a deal follows, and the common shocks."""
     used = {value for path, value in walk(deal.deal) if path.endswith(".index")}
-    indices = [name for name, one in ready.portfolio.indices.items() if name in used and not is_certain(one.annual)]
+    indices = [
+        name for name, one in ready.portfolio.indices.items() if name in used and not is_certain(one.annual)
+    ]
     shocks = [name for name, one in ready.portfolio.factors.items() if isinstance(one, CommonShock)]
     return [*(index(name) for name in indices), *(factor(name) for name in shocks)]
 
@@ -191,7 +195,9 @@ def of_chances(u: Array) -> Array:
     return score_of(-np.expm1(len(u) * np.log1p(-u.min(axis=0))))
 
 
-def common_scores(ready: ReadyPortfolio, common: Common, deal: ReadyDeal, loaded: Collection[str]) -> dict[str, Array]:
+def common_scores(
+    ready: ReadyPortfolio, common: Common, deal: ReadyDeal, loaded: Collection[str]
+) -> dict[str, Array]:
     """Scores of the common factors that a deal loads on, its indices, and the common shocks."""
     assert common.paths is not None
     mine = common.scores(deal.tags)
@@ -202,10 +208,11 @@ def common_scores(ready: ReadyPortfolio, common: Common, deal: ReadyDeal, loaded
         if driver == factor(name) and isinstance(shock, CommonShock):
             last = common.rows - 1 if shock.last_row is None else min(shock.last_row, common.rows - 1)
             rows = range(shock.first_row, max(last, shock.first_row) + 1)
-            found[driver] = of_chances(uniform_block(*key(common.seed, "factors", name, "start"), rows, common.paths))
+            found[driver] = of_chances(
+                uniform_block(*key(common.seed, "factors", name, "start"), rows, common.paths)
+            )
         elif driver == index(name):
             series = hasattr(ready.portfolio.indices[name].annual, "path")
             rows = range(1, common.rows) if series else range(1)
             found[driver] = of_series(uniform_block(*key(common.seed, "indices", name), rows, common.paths))
     return found
-

@@ -71,11 +71,14 @@ class Effects:
 
 
 def sobol(
-    function: Callable[[Mapping[str, Array]], Array], distributions: Mapping[str, Any], n: int = 4096, seed: int = 1
+    function: Callable[[Mapping[str, Array]], Array],
+    distributions: Mapping[str, Any],
+    n: int = 4096,
+    seed: int = 1,
 ) -> tuple[Effect, ...]:
     """Effects of any function of independent inputs, by ``scipy.stats.sobol_indices`` (Saltelli 2010).
 
-    ``function`` takes arrays by name and gives an array; ``distributions`` are frozen ones of ``scipy.stats``;
+    ``function`` takes arrays by name and gives an array; ``distributions`` are frozen, of ``scipy.stats``;
     ``n`` is a power of 2, and the function is worked out (inputs + 2) n times. Errors by bootstrap.
     """
     from scipy.stats import sobol_indices

@@ -115,7 +115,7 @@ def _statistic(name: str, measure: str, values: Array) -> float | None:
 
 
 def _of_rates(name: str, rates: Array, status: Array) -> float | None:
-    """Of IRRs by path, as a page has them: a total loss ranks -1, and no IRR counts in the mean only where it is."""
+    """Of IRRs by path, as pages have them: in quantiles a total loss ranks -1; the mean leaves it out."""
     if name in QUANTILES:
         ranked = np.where(status == TOTAL_LOSS, -1.0, rates)[(status == OK) | (status == TOTAL_LOSS)]
         return quantile(np.sort(ranked), QUANTILES[name])[0]
@@ -135,7 +135,9 @@ class Reader:
     them all.
     """
 
-    def __init__(self, portfolio: Portfolio, figures: Sequence[str], paths: int, seed: int, deal: str = "") -> None:
+    def __init__(
+        self, portfolio: Portfolio, figures: Sequence[str], paths: int, seed: int, deal: str = ""
+    ) -> None:
         if not figures:
             raise InputError("names no figure", field="target")
         futures = Futures(portfolio, paths, seed)
@@ -144,7 +146,10 @@ class Reader:
         for one, text in zip(self.wanted, figures, strict=True):
             if one.statistic not in STATISTICS and not one.statistic.startswith("share_"):
                 raise InputError(
-                    "cannot be compared path by path", field="target", given=text, allowed=", ".join(STATISTICS)
+                    "cannot be compared path by path",
+                    field="target",
+                    given=text,
+                    allowed=", ".join(STATISTICS),
                 )
         self.runs = 0
         """times that futures were run"""

@@ -7,7 +7,7 @@ itself. What none of these gives is read off a whole run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -70,24 +70,23 @@ class Futures:
         self._alone: dict[int, list[Alone]] = {}
 
     def find(self, figure: str) -> Wanted:
-        """The figure that a target names, looked for where it costs least to read."""
+        """The figure that a target names, looked for where it costs least to read, over a few futures."""
         head, colon, rest = figure.partition(":")
-        deal, name = (
-            (head.strip(), rest.strip()) if colon and head.strip() in self.portfolio.deals else ("", figure)
-        )
+        deal = head.strip() if colon and head.strip() in self.portfolio.deals else ""
+        name = rest.strip() if deal else figure
+        look = Futures(self.portfolio, LOOK, self.seed)
         known: dict[str, None] = {}
         for route, run_of in self._routes(deal):
-            look = Futures.__new__(Futures)
-            look.portfolio, look.paths, look.seed, look.only_fund = self.portfolio, LOOK, self.seed, False
-            look._alone = {}
-            rows = [
-                row for row in look._rows(self.portfolio, route, run_of, None) if row.financial_year == ""
+            rows = look._rows(self.portfolio, route, run_of, None)
+            mine = [
+                (row, names_of(row, self.portfolio))
+                for row in rows
+                if row.financial_year == "" and row.deal == (deal or run_of) and row.scope in SCOPES
             ]
-            mine = [row for row in rows if row.deal == (deal or run_of) and row.scope in SCOPES]
-            found = [row for row in mine if name in names_of(row, self.portfolio)]
+            found = [row for row, names in mine if name in names]
             if found:
                 return _only(found, figure, route, run_of)
-            known |= dict.fromkeys(one for row in mine for one in names_of(row, self.portfolio))
+            known |= dict.fromkeys(one for _, names in mine for one in sorted(names))
         near = get_close_matches(name, list(known), n=5, cutoff=0.3) or list(known)[:5]
         raise InputError(
             "is not a figure of this portfolio", field="target", given=figure, allowed=", ".join(near) + ", …"
@@ -113,8 +112,7 @@ class Futures:
             mine = [one for one in wanted if (one.route, one.run_of) == (route, run_of)]
             for row in self._rows(portfolio, route, run_of, mine):
                 found |= {one: row for one in mine if one.is_in(row)}
-        missing = [one for one in wanted if one not in found]
-        return [found.get(one) or _nothing(one) for one in wanted] if missing else [found[w] for w in wanted]
+        return [found.get(one) or _nothing(one) for one in wanted]
 
     def values(self, portfolio: Portfolio, wanted: Wanted) -> np.ndarray:
         """The figure path by path."""
@@ -210,6 +208,3 @@ def _nothing(wanted: Wanted) -> Row:
         *wanted[2:6], "", wanted.measure, wanted.statistic, None, None, wanted.unit,
         "there is no such figure with these terms", 0.0,
     )  # fmt: skip
-
-
-Reading = Callable[[Portfolio], Row]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -68,7 +68,10 @@ class Input(NamedTuple):
     def at(self, value: float) -> Any:
         """What stands there for one value: the plan of what is uncertain stays as it was."""
         if isinstance(self.given, tuple):
-            return tuple(one * value / self.plan for one in self.given)
+            moved = (one * value / self.plan for one in self.given)
+            return tuple(
+                round(x) if isinstance(one, int) else x for one, x in zip(self.given, moved, strict=True)
+            )
         if isinstance(self.given, int):
             return int(value)
         if isinstance(self.given, float):
@@ -190,7 +193,9 @@ def _range(portfolio: Portfolio, path: str, value: Any, plan: float) -> tuple[fl
     if _is_distribution(value) and not is_certain(value):
         return _own_range(portfolio, value)
     if isinstance(value, int):
-        low, high = _limited(portfolio, path, min(round(plan * 0.8), value - 1), max(round(plan * 1.2), value + 1))
+        low, high = _limited(
+            portfolio, path, min(round(plan * 0.8), value - 1), max(round(plan * 1.2), value + 1)
+        )
         return low, high, WHOLE
     if plan == 0.0:
         return plan, plan, NIL
@@ -250,9 +255,13 @@ def _takes(portfolio: Portfolio, path: str, value: Any) -> bool:
 
 
 def tornado(
-    portfolio: Portfolio, target: str, paths: int = 10_000, seed: int = 1, deal: str | None = None, count: int = 12,
-    progress: Callable[[int, int], None] | None = None,
-) -> Tornado:  # fmt: skip
+    portfolio: Portfolio,
+    target: str,
+    paths: int = 10_000,
+    seed: int = 1,
+    deal: str | None = None,
+    count: int = 12,
+) -> Tornado:
     """A figure with each input alone at the low and the high end of its range, on the same draws.
 
     ``target`` is ``[deal:]party-or-role.measure.statistic``. Inputs are those of the figure's deal, or of
@@ -264,22 +273,21 @@ def tornado(
     if count < 1:
         raise InputError("at least one input", field="count", given=count, allowed="1 or more")
     reader = Reader(portfolio, [target], paths, seed, deal or "")
-    inputs = [one for one in _inputs_for(portfolio, reader, deal)]
+    inputs = _inputs_for(portfolio, reader, deal)
     left_out = [(one.path, one.range_is) for one in inputs if not one.varies]
     inputs = [one for one in inputs if one.varies]
     few = min(SCREEN, paths)
-    tried = _bars(portfolio, reader, inputs, few, left_out, progress)
+    tried = _bars(portfolio, reader, inputs, few, left_out)
     chosen = [bar for bar in tried[:count] if bar.reach > 0.0]
-    bars = chosen
+    bars, names = chosen, {bar.path for bar in chosen}
     if few < paths:
-        bars = _bars(portfolio, reader, [one for one in inputs if one.path in {b.path for b in chosen}], paths, left_out)
+        bars = _bars(portfolio, reader, [one for one in inputs if one.path in names], paths, left_out)
     whole = reader.read(portfolio)[0]
     if whole.value is None:
         raise InputError("does not exist in these futures", field="target", given=target)
-    kept = {bar.path for bar in bars}
     return Tornado(
         named(whole.wanted), whole.wanted.unit, whole.value, whole.standard_error, tuple(bars),
-        tuple(bar for bar in tried if bar.path not in kept), tuple(left_out), paths, few, seed, reader.runs,
+        tuple(bar for bar in tried if bar.path not in names), tuple(left_out), paths, few, seed, reader.runs,
     )  # fmt: skip
 
 
@@ -293,15 +301,16 @@ def _inputs_for(portfolio: Portfolio, reader: Reader, deal: str | None) -> Seque
 
 
 def _bars(
-    portfolio: Portfolio, reader: Reader, inputs: Sequence[Input], paths: int, left_out: list[tuple[str, str]],
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Bar]:  # fmt: skip
+    portfolio: Portfolio, reader: Reader, inputs: Sequence[Input], paths: int, left_out: list[tuple[str, str]]
+) -> list[Bar]:
     """A bar of each input over some paths, the widest first; what is refused goes to ``left_out``."""
     plan = reader.read(portfolio, paths)[0]
     found = []
-    for done, one in enumerate(inputs):
+    for one in inputs:
         try:
-            low, high = (reader.read(_changed(portfolio, one, value), paths)[0] for value in (one.low, one.high))
+            low, high = (
+                reader.read(_changed(portfolio, one, value), paths)[0] for value in (one.low, one.high)
+            )
         except InputError as error:
             left_out.append((one.path, f"refused at an end of its range: {error.problem}"))
             continue
@@ -310,8 +319,6 @@ def _bars(
             left_out.append((one.path, "the figure does not exist at an end of its range"))
         else:
             found.append(bar)
-        if progress is not None:
-            progress(done + 1, len(inputs))
     return sorted(found, key=lambda bar: (-bar.reach, bar.path))
 
 
@@ -319,10 +326,9 @@ def _bar(one: Input, low: Reading, plan: Reading, high: Reading) -> Bar | None:
     at_low, at_plan, at_high = low.value, plan.value, high.value
     if at_low is None or at_plan is None or at_high is None:
         return None
-    error = high.less(low).standard_error if len(plan.values) > SCREEN or at_low != at_high else None
     return Bar(
         one.path, one.plan, one.low, one.high, one.range_is, one.origin, at_low, at_plan, at_high,
-        at_high - at_low, error,
+        at_high - at_low, high.less(low).standard_error,
     )  # fmt: skip
 
 
@@ -337,7 +343,9 @@ def without_idle_factors(portfolio: Portfolio) -> Portfolio:
         for _, value in walk(holder):
             loaded |= set(getattr(value, "loadings", None) or ())
     factors = {
-        name: one for name, one in portfolio.factors.items() if not isinstance(one, GaussianFactor) or name in loaded
+        name: one
+        for name, one in portfolio.factors.items()
+        if not isinstance(one, GaussianFactor) or name in loaded
     }
     return portfolio.model_copy(update={"factors": factors})
 

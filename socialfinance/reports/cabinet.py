@@ -95,7 +95,7 @@ def _cost(page: Page, view: View) -> None:
     elif len(central):
         page.say("Central government is among the payers.")
     else:
-        page.say("Central government pays for nothing here: there is no top-up.")
+        page.say("No payer here is of central government: there is no top-up.")
 
 
 def _budget(page: Page, view: View) -> None:
@@ -285,7 +285,8 @@ def _risk(page: Page, view: View) -> None:
         )  # fmt: skip
     if not rows:
         page.gap()
-        page.say("9. Price of risk transfer: nothing to hold these deals against.")
+        none = "none" if aside else "nothing to hold these deals against"
+        page.say(f"9. Price of risk transfer: {none}.")
         for words in aside:
             page.say(words)
         return

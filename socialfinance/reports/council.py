@@ -68,8 +68,8 @@ def _what_this_is(page: Page, view: View) -> None:
     if apart:
         names = ", ".join(ready.parties[name].title or name for name in apart)
         page.say(
-            f"{names}: a party of its own in the file, though this council's money. What it pays is not in the "
-            "figures of this body below; revenue and capital takes them together."
+            f"{names}: a party of its own in the file, though this council's money. What it pays is not in "
+            "the figures of this body below; revenue and capital takes them together."
         )
     told = view.ready.portfolio.books.get(view.party)
     page.say(

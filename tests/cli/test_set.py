@@ -93,7 +93,7 @@ def test_setting_is_editing_the_file(small, tmp_path, capsys) -> None:
         ("deals.families.tariff.capp=1", "is not a known field"),
         ("deals.families.instrument.review.quarters[3]=1", "quarters has [0]"),
         ("deals.families.programme.outcomes.home.lag=0.5", "whole number"),
-        ("deals.families.programme.outcomes.home.probability.mean=1.2", "--set: "),
+        ("deals.families.programme.outcomes.home.probability.mean=1.2", "low < mean < high"),
         ("deals.families.parties.health=nobody", "not among the parties"),
         ("deals.families.programme.costs.therapy.per_quarter=\x1b[31m", "--set"),
         ("start=2026-13-40", "date"),

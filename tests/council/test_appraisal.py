@@ -150,3 +150,14 @@ def test_a_unit_cost_moved_by_a_deflator() -> None:
 def test_an_unknown_unit_cost() -> None:
     with pytest.raises(InputError, match="is no unit cost"):
         gmca.unit_cost("XX9")
+
+
+def test_what_the_world_outside_pays_is_taken_off_resources() -> None:
+    """Works of 90 and homes sold for 40: 50 of resources used, and no saving of anybody's budget."""
+    legs = {
+        ("vehicle", "outside", "delivery cost"): np.array([[90.0], [0.0], [0.0]]),
+        ("outside", "vehicle", "sale receipt"): np.array([[40.0], [0.0], [0.0]]),
+    }
+    worth = appraise(streams(legs, PUBLIC, YEARS, (3, 1)), steady(YEARS, 0.03))
+    assert worth.resources.item() == pytest.approx(50.0)
+    assert worth.cashable.item() == 0.0

@@ -11,7 +11,7 @@ import pytest
 import socialfinance as sf
 from socialfinance.council import cases, question
 from socialfinance.council.view import View, view
-from socialfinance.engine.books import OWN, DealBooks, Kept, keep_books
+from socialfinance.engine.books import OWN, DealBooks, Kept, expected_rate, keep_books
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, prepare
 from socialfinance.kernels.returns import OK
 from tests.fixtures import one_deal
@@ -172,3 +172,13 @@ def test_turning_points() -> None:
     assert cases.turning_point(lambda x: x - 0.5, 3.0) == pytest.approx(0.5, abs=cases.WITHIN)
     assert cases.turning_point(lambda x: (x - 0.2) * (x - 1.1), 3.0) == pytest.approx(1.1, abs=cases.WITHIN)
     assert cases.turning_point(lambda x: 1.0, 3.0) is None
+
+
+def test_the_rate_of_paying_later_by_hand() -> None:
+    """In house pays 100 at close and 20 a year later; the structure 141 a year later: 21% for the 100."""
+    here = Kept(mean_net={"council": np.array([0.0, 0.0, 0.0, 0.0, -141.0])})
+    there = Kept(mean_net={"council": np.array([-100.0, 0.0, 0.0, 0.0, -20.0])})
+    rate, status = expected_rate(here, there, "council")
+    assert status == "ok"
+    assert rate == pytest.approx(0.21)
+    assert expected_rate(here, here, "council") == (None, "no difference in cash")

@@ -18,7 +18,7 @@ import pytest
 import socialfinance as sf
 from socialfinance.core.ledger import Ledger
 from socialfinance.core.parties import OUTSIDE, PUBLIC
-from socialfinance.council.cases import turning_point
+from socialfinance.council.cases import Scaled, turning_point
 from socialfinance.council.tables import TABLES, as_rows
 from socialfinance.council.view import View, view
 from socialfinance.engine.deal import run
@@ -833,6 +833,21 @@ def test_a_payment_that_is_no_guarantee_is_held_against_no_fee() -> None:
     table = seen(*FILES[0]).gates
     own = table[(table["structure"] == "own") & (table["gate"] == "subsidy control")]
     assert list(own["verdict"]) == ["pass", "pass"]
+
+
+@pytest.mark.parametrize(
+    ("name", "plan", "by", "expected"),
+    [
+        ("engagement", 0.8, 1.5, 1.0),
+        ("outcomes.home.probability", 0.4, 2.0, 0.8),
+        ("referrals.volume", 1.0, 1.1, 1.1),
+        ("costs.works.overrun", 1.0, 3.0, 3.0),
+        ("sales.homes.market", 1.0, 0.0, 0.0),
+    ],
+)
+def test_only_fractions_stop_at_one(name: str, plan: float, by: float, expected: float) -> None:
+    """An overrun or a market of 1.0 is as planned and can be more; a chance cannot be above 1."""
+    assert Scaled({}, {name: by}).value(name, plan, "low") == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,14 @@ def test_more_cover_moves_risk_back_to_the_council() -> None:
     assert table["debt-all"] > 0.75  # covered in full, the council holds nearly all risk
 
 
+def test_what_is_moved_is_what_the_council_does_not_bear_and_its_price_is_for_that() -> None:
+    one = found()
+    for row in one.transfer.itertuples():
+        assert row.moved == pytest.approx(1.0 - row.borne)
+        assert row.price == pytest.approx(float((one.cost(row.structure) - one.cost(one.house)).mean()))
+        assert row.per_pound == pytest.approx(row.price / (row.moved * row.programme_shortfall))
+
+
 def test_in_house_the_council_bears_it_all() -> None:
     table = found().sharing
     house = table[(table["structure"] == "in house, same costs")].set_index("party")

@@ -1,0 +1,220 @@
+"""``socialfinance tornado``, ``stress`` and ``frontier``: what a figure hangs on."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from socialfinance.cli.shared import (
+    OK,
+    PORTFOLIO,
+    check_writable,
+    json_option,
+    prepared,
+    provenance,
+    sentence,
+    set_option,
+    show,
+)
+from socialfinance.core.currency import CURRENCIES
+from socialfinance.core.errors import InputError
+
+FIGURE = "[deal:]party-or-role.measure.statistic, such as investor.irr.expected"
+
+
+def sensitivity_options(commands: Any) -> None:
+    """``tornado``, ``stress`` and ``frontier``, and their options."""
+    _tornado_options(commands)
+    _stress_options(commands)
+    _frontier_options(commands)
+
+
+def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
+    """What all three take."""
+    one: argparse.ArgumentParser = commands.add_parser(name, help=text, description=sentence(text))
+    one.add_argument("name", metavar="NAME_OR_PATH", help=PORTFOLIO)
+    one.add_argument(
+        "--deal", default="", metavar="NAME", help="the deal whose figures, and inputs, are meant"
+    )
+    one.add_argument(
+        "--paths", type=int, default=10_000, metavar="N", help="simulated futures (default 10000)"
+    )
+    one.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the run (default 1)")
+    set_option(one)
+    json_option(one)
+    return one
+
+
+def _tornado_options(commands: Any) -> None:
+    one = _command(commands, "tornado", "which inputs move a figure most, each alone")
+    one.add_argument("--target", required=True, metavar="FIGURE", help=FIGURE)
+    one.add_argument(
+        "--count", type=int, default=12, metavar="N", help="inputs run on all futures (default 12)"
+    )
+    one.add_argument(
+        "--effects", action="store_true", help="shares of variance by driver instead of a tornado"
+    )
+    one.set_defaults(command=tornado_command)
+
+
+def _stress_options(commands: Any) -> None:
+    one = _command(commands, "stress", "figures under named stresses, and the likeliest way past a limit")
+    one.add_argument(
+        "--target", action="append", default=[], metavar="FIGURE", help=f"{FIGURE}; can be given again"
+    )
+    one.add_argument("--only", nargs="+", metavar="STRESS", help="these stresses by name (default: all)")
+    one.add_argument("--grid", nargs=2, metavar="STRESS", help="two stresses together, at none, half and all")
+    one.add_argument(
+        "--reverse", metavar="LIMIT", help='a measure and its limit, such as "investor.loss <= 200000"'
+    )
+    one.set_defaults(command=stress_command)
+
+
+def _frontier_options(commands: Any) -> None:
+    one = _command(commands, "frontier", "figures over a grid of terms, and which of them nothing beats")
+    one.add_argument(
+        "--axis", action="append", required=True, metavar="PATH=V1,V2,...", help="a term and its values"
+    )
+    one.add_argument(
+        "--measure", action="append", required=True, metavar="[min|max] FIGURE",
+        help=f"{FIGURE}; with min or max it is what points are judged by",
+    )  # fmt: skip
+    one.set_defaults(command=frontier_command)
+
+
+def tornado_command(options: argparse.Namespace) -> int:
+    """Every input alone, or with ``--effects`` every driver's share of variance."""
+    from socialfinance.pricing.effects import first_and_total
+    from socialfinance.pricing.sensitivity import tornado
+    from socialfinance.reports.sensitivity import begin, effects_page, tornado_page
+    from socialfinance.results.frames import rows_of
+
+    check_writable(options.json)
+    loaded, _ = prepared(options.name, options.json, options.set)
+    portfolio, page = loaded.portfolio, begin(*_head(loaded), "What it hangs on")
+    try:
+        if options.effects:
+            shares = first_and_total(portfolio, options.target, options.paths, options.seed, options.deal)
+            rows, text = rows_of(shares.table), effects_page(shares, page)
+        else:
+            found = tornado(
+                portfolio, options.target, options.paths, options.seed, options.deal or None, options.count
+            )
+            rows, text = rows_of(found.table), tornado_page(found, page)
+    except InputError as error:
+        raise loaded.place(error) from None
+    _write(options, loaded, {"target": options.target}, {"rows": rows})
+    show(text)
+    return OK
+
+
+def stress_command(options: argparse.Namespace) -> int:
+    """Stresses, a grid of two, or a reverse stress."""
+    from socialfinance.pricing.stress import grid, reverse, stress
+    from socialfinance.reports.sensitivity import begin, grid_page, reverse_page, stress_page
+    from socialfinance.results.frames import rows_of
+
+    check_writable(options.json)
+    if not options.target and not options.reverse:
+        raise InputError("give a --target, or a limit with --reverse", field="--target")
+    if options.grid and not options.target:
+        raise InputError("needs a --target", field="--grid")
+    loaded, _ = prepared(options.name, options.json, options.set)
+    portfolio, parts, text = loaded.portfolio, {}, ""
+    try:
+        if options.target and not options.grid:
+            found = stress(portfolio, options.target, options.only, options.paths, options.seed, options.deal)
+            parts["stresses"] = rows_of(found.table)
+            text += stress_page(found, begin(*_head(loaded), "Stresses"))
+        first, second = options.grid or ("", "")
+        for target in options.target if options.grid else ():
+            both = grid(
+                portfolio, target, first, second, paths=options.paths, seed=options.seed, deal=options.deal
+            )
+            parts[f"grid: {target}"] = rows_of(both)
+            text += grid_page(
+                both, target, both.attrs["unit"], begin(*_head(loaded), "Two stresses together")
+            )
+        if options.reverse:
+            way = reverse(portfolio, options.reverse, options.paths, options.seed, options.deal)
+            parts["reverse"] = rows_of(way.table)
+            parts["likeliest"] = [
+                {"path": way.path, "probability": way.probability, "distance": way.distance}
+            ]
+            text += ("\n" if text else "") + reverse_page(
+                way, way.unit, begin(*_head(loaded), "Past a limit")
+            )
+    except InputError as error:
+        raise loaded.place(error) from None
+    _write(options, loaded, {"target": options.target, "reverse": options.reverse}, parts)
+    show(text)
+    return OK
+
+
+def frontier_command(options: argparse.Namespace) -> int:
+    """Figures over a grid of terms."""
+    from socialfinance.pricing.frontier import frontier
+    from socialfinance.reports.sensitivity import begin, frontier_page
+    from socialfinance.results.frames import rows_of
+
+    check_writable(options.json)
+    axes, measures = _axes(options.axis), _measures(options.measure)
+    loaded, _ = prepared(options.name, options.json, options.set)
+    try:
+        found = frontier(loaded.portfolio, axes, measures, options.paths, options.seed, options.deal)
+    except InputError as error:
+        raise loaded.place(error) from None
+    _write(
+        options, loaded, {"axis": options.axis, "measure": options.measure}, {"points": rows_of(found.table)}
+    )
+    show(frontier_page(found, begin(*_head(loaded), "Terms and figures")))
+    return OK
+
+
+def _head(loaded: Any) -> tuple[str, Any, str]:
+    """Title, what was changed for this run, and the currency's sign."""
+    portfolio = loaded.portfolio
+    return portfolio.title or portfolio.name, loaded.set, CURRENCIES[portfolio.currency].symbol
+
+
+def _write(options: argparse.Namespace, loaded: Any, asked: dict[str, Any], parts: dict[str, Any]) -> None:
+    from socialfinance.io.write import write_json
+
+    if options.json:
+        about = provenance(loaded, deal=options.deal, seed=options.seed, paths=options.paths, **asked)
+        write_json(options.json, {"provenance": about, **parts})
+
+
+def _axes(given: Sequence[str]) -> dict[str, list[float]]:
+    """Each term and its values."""
+    found: dict[str, list[float]] = {}
+    for one in given:
+        path, equals, values = one.rpartition("=")
+        if not equals or not path.strip():
+            raise InputError("is no axis", file="--axis", given=one, allowed="PATH=V1,V2,...")
+        if path.strip() in found:
+            raise InputError("is given twice", file="--axis", field=path.strip())
+        found[path.strip()] = [_number(path.strip(), value) for value in values.split(",")]
+    return found
+
+
+def _number(path: str, written: str) -> float:
+    try:
+        return int(written)
+    except ValueError:
+        pass
+    try:
+        return float(written)
+    except ValueError:
+        raise InputError("is not a number", file="--axis", field=path, given=written.strip()) from None
+
+
+def _measures(given: Sequence[str]) -> dict[str, Any]:
+    """Each measure, and which way is better where that is said."""
+    found: dict[str, Any] = {}
+    for one in given:
+        way, _, figure = one.strip().partition(" ")
+        judged = way in ("min", "max") and bool(figure)
+        found[figure.strip() if judged else one.strip()] = way if judged else None
+    return found
