@@ -5,7 +5,17 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from socialfinance.cli.shared import OK, check_writable, json_option, prepared, provenance, sentence, show
+from socialfinance.cli.shared import (
+    OK,
+    changed,
+    check_writable,
+    json_option,
+    prepared,
+    provenance,
+    sentence,
+    set_option,
+    show,
+)
 from socialfinance.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,6 +41,7 @@ def compare_options(commands: Any) -> None:
         "--paths", type=int, default=10_000, metavar="N", help="simulated futures (default 10000)"
     )
     one.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the run (default 1)")
+    set_option(one)
     json_option(one)
     one.set_defaults(command=compare_command)
 
@@ -58,7 +69,7 @@ def compare_command(options: argparse.Namespace) -> int:
         tables = ("table", "differences", "sharing", "transfer")
         rows = {name: rows_of(getattr(found, name)) for name in tables}
         write_json(options.json, {"provenance": about, **rows})
-    show(comparison_page(found))
+    show(changed(loaded) + comparison_page(found))
     return OK
 
 
@@ -69,13 +80,13 @@ def _which(options: argparse.Namespace) -> tuple[Loaded, ReadyPortfolio, str]:
     name, deal = options.name, options.deal
     if name in shipped("programmes") and name not in shipped("portfolios"):
         for portfolio in ("collective-impact-fund", *shipped("portfolios")):
-            loaded, ready = prepared(portfolio, options.json)
+            loaded, ready = prepared(portfolio, options.json, options.set)
             if name in loaded.portfolio.deals:
                 return loaded, ready, deal or name
         raise InputError(
             "is a programme that no shipped deal is called after: give a portfolio and --deal", given=name
         )
-    loaded, ready = prepared(name, options.json)
+    loaded, ready = prepared(name, options.json, options.set)
     return loaded, ready, deal or next(iter(loaded.portfolio.deals))
 
 

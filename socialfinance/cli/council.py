@@ -8,11 +8,13 @@ from typing import Any
 from socialfinance.cli.shared import (
     OK,
     PORTFOLIO,
+    changed,
     check_writable,
     json_option,
     prepared,
     provenance,
     sentence,
+    set_option,
     show,
 )
 from socialfinance.core.errors import InputError
@@ -30,6 +32,7 @@ def council_options(commands: Any) -> None:
         "--paths", type=int, default=10_000, metavar="N", help="simulated futures (default 10000)"
     )
     one.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the run (default 1)")
+    set_option(one)
     json_option(one)
     one.set_defaults(command=council_command)
 
@@ -42,7 +45,7 @@ def council_command(options: argparse.Namespace) -> int:
     from socialfinance.reports.council import council_page
 
     check_writable(options.json)
-    loaded, ready = prepared(options.name, options.json)
+    loaded, ready = prepared(options.name, options.json, options.set)
     try:
         found = view(ready, options.council, options.seed, options.paths)
         page = council_page(found)
@@ -51,5 +54,5 @@ def council_command(options: argparse.Namespace) -> int:
     if options.json:
         about = provenance(loaded, council=options.council, seed=options.seed, paths=options.paths)
         write_json(options.json, {"provenance": about, **as_rows(found)})
-    show(page)
+    show(changed(loaded) + page)
     return OK

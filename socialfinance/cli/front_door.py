@@ -17,13 +17,14 @@ from socialfinance.cli.files import files_options
 from socialfinance.cli.future import explain_options, replay_options
 from socialfinance.cli.pwlb import pwlb_options
 from socialfinance.cli.run import run_options
+from socialfinance.cli.sensitivity import sensitivity_options
 from socialfinance.cli.shared import BAD_INPUT, INTERRUPTED, NO_ANSWER, OK, TERMINATED, let_go, say
 from socialfinance.cli.solve import solve_options
 from socialfinance.core.errors import InputError, RunError
 from socialfinance.core.text import visible
 
 GROUPS = (run_options, explain_options, replay_options, solve_options, files_options, pwlb_options,
-          council_options, compare_options)  # fmt: skip
+          council_options, compare_options, sensitivity_options)  # fmt: skip
 """What each group of commands adds to the parser, in the order of ``--help``. A new group is one more."""
 EXAMPLES = """
 examples:

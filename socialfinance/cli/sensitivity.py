@@ -133,18 +133,14 @@ def stress_command(options: argparse.Namespace) -> int:
                 portfolio, target, first, second, paths=options.paths, seed=options.seed, deal=options.deal
             )
             parts[f"grid: {target}"] = rows_of(both)
-            text += grid_page(
-                both, target, both.attrs["unit"], begin(*_head(loaded), "Two stresses together")
-            )
+            text += grid_page(both, target, begin(*_head(loaded), "Two stresses together"))
         if options.reverse:
             way = reverse(portfolio, options.reverse, options.paths, options.seed, options.deal)
             parts["reverse"] = rows_of(way.table)
             parts["likeliest"] = [
                 {"path": way.path, "probability": way.probability, "distance": way.distance}
             ]
-            text += ("\n" if text else "") + reverse_page(
-                way, way.unit, begin(*_head(loaded), "Past a limit")
-            )
+            text += ("\n" if text else "") + reverse_page(way, begin(*_head(loaded), "Past a limit"))
     except InputError as error:
         raise loaded.place(error) from None
     _write(options, loaded, {"target": options.target, "reverse": options.reverse}, parts)

@@ -19,8 +19,8 @@ from socialfinance.council.treatment import (
     capital_part,
     kind_of,
 )
-from socialfinance.engine.books import OWN, DealBooks, Kept, first_year
-from socialfinance.engine.ready import OWN_MONEY, ReadyDeal, ReadyPortfolio
+from socialfinance.engine.books import OWN, DealBooks, Kept
+from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, first_year
 from socialfinance.funds.books import CapitalSide
 from socialfinance.instruments.comparators import against
 
@@ -33,14 +33,6 @@ HEAD_RENT = "head rent"
 HALF_A_PENNY = 0.005
 
 
-def one_body(deal: ReadyDeal, party: str) -> frozenset[str]:
-    """A council with its own reserve and receipts, where it commissions the deal."""
-    if party not in dict(deal.roles.get("commissioner", ())):
-        return frozenset({party})
-    own = (name for role in OWN_MONEY for name, _ in deal.roles.get(role, ()))
-    return frozenset({party, *own})
-
-
 def terms_of(ready: ReadyPortfolio, deal: ReadyDeal) -> dict[str, Any]:
     """Terms of the deal's own structure and of what it is held against, by name."""
     held = against(deal.deal.programme.kind, ready.portfolio.comparison)
@@ -49,10 +41,10 @@ def terms_of(ready: ReadyPortfolio, deal: ReadyDeal) -> dict[str, Any]:
 
 def columns_of(ready: ReadyPortfolio, books: DealBooks, party: str) -> dict[str, Columns]:
     """A council's payments by column and rule, under the deal's own structure and each alternative."""
-    own, terms = one_body(books.deal, party), terms_of(ready, books.deal)
+    terms = terms_of(ready, books.deal)
     return {
         name: by_column(
-            kind_of(terms[name]), kept.legs, own, ready.parties, _part(books.deal, terms[name], kept)
+            kind_of(terms[name]), kept.legs, party, ready.parties, _part(books.deal, terms[name], kept)
         )
         for name, kept in books.structures.items()
     }

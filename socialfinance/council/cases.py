@@ -15,9 +15,15 @@ import numpy as np
 from socialfinance.core.ledger import Ledger
 from socialfinance.council.budget import payments
 from socialfinance.council.numbers import Array
-from socialfinance.engine.books import first_year
 from socialfinance.engine.deal import Asked, Outcome, Told, periods, run
-from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, ReadyStructure, futures_of, price_level
+from socialfinance.engine.ready import (
+    ReadyDeal,
+    ReadyPortfolio,
+    ReadyStructure,
+    first_year,
+    futures_of,
+    price_level,
+)
 from socialfinance.measures.paths import net_of, payer_figures, saved_of
 from socialfinance.scenarios.distributions import Given
 from socialfinance.scenarios.sources import Certain, Side

@@ -1,6 +1,7 @@
 """What a public body has promised in its deals, measured on a run: loss, tail, reserve, accounts, draft note.
 
-Promises that pay on the same leg (all layers of one guarantor do) are measured together, as one exposure.
+Promises that pay on the same leg are measured together, as one exposure, and so is all that a body guarantees
+in a deal: recoveries and fees are not told apart by layer.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from socialfinance.council.liabilities import Assessment, assess
 from socialfinance.council.numbers import Array
 from socialfinance.council.promises import Promise, most_called, promises
 from socialfinance.council.recourse import COMMITMENTS, CONTINGENT, FINANCIAL_GUARANTEE, OWN_DEBT
-from socialfinance.engine.books import DealBooks, first_year
-from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio
+from socialfinance.engine.books import DealBooks
+from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, first_year
 from socialfinance.funds.books import Promises
 from socialfinance.measures.paths import by_year
 
@@ -77,10 +78,11 @@ def reasons(deals: Sequence[ReadyDeal], party: str) -> frozenset[str]:
 
 def exposures(ready: ReadyPortfolio, books: DealBooks, party: str, how: Promises) -> tuple[Exposure, ...]:
     """Every contingent promise of a body in a deal, measured over all paths."""
-    by_leg: dict[tuple[tuple[str, str, str], ...], list[Promise]] = {}
+    together: dict[object, list[Promise]] = {}
     for one in contingent(books.deal, party):
-        by_leg.setdefault(one.legs, []).append(one)
-    return tuple(_exposure(ready, books, party, how, tuple(some)) for some in by_leg.values())
+        is_call = any(leg[2] == CALL for leg in one.legs)
+        together.setdefault(CALL if is_call else one.legs, []).append(one)
+    return tuple(_exposure(ready, books, party, how, tuple(some)) for some in together.values())
 
 
 def _exposure(
@@ -89,7 +91,7 @@ def _exposure(
     deal, first = books.deal, some[0]
     shape = (deal.calendar.quarters + 1, len(books.balance))
     is_call = any(leg[2] == CALL for leg in first.legs)
-    flows = flows_of(books.rows, party, shape, first.legs)
+    flows = flows_of(books.rows, party, shape, {leg for one in some for leg in one.legs})
     nil = np.zeros(shape)
     back, fees = (flows.recoveries, flows.fees) if is_call else (nil, nil)
     most = _maximum(deal, party, some, is_call)
@@ -112,7 +114,11 @@ def _exposure(
             table.insert(0, "financial_year", list(ends))
     recognised = None if liability is None else float(liability["liability"].iloc[0])
     as_at = deal.calendar.start if liability is None else _first_end(deal)
-    notes = tuple(draft_note(one, assessed, tested, as_at=as_at, liability=recognised) for one in some)
+    title = ready.parties[party].title or party
+    notes = tuple(
+        draft_note(one._replace(council=title), assessed, tested, as_at=as_at, liability=recognised)
+        for one in some
+    )
     net = yearly[0] - yearly[1] - yearly[2]
     return Exposure(deal.name, some, most, net, assessed, tested, ecl, liability, notes)
 

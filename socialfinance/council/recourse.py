@@ -75,7 +75,7 @@ _BY_EVENT: dict[str, Treatment] = {
     "results fall short": SHORTFALL,
     "a price, value or rating moves": DERIVATIVE,
     "the contract ends early": CONTINGENT,
-    "too few are referred": CONTINGENT,
+    "too few are referred": EXECUTORY,
     "a service or outcome is delivered": EXECUTORY,
     "money is put in": COMMITMENT,
 }

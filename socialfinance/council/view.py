@@ -24,7 +24,7 @@ from socialfinance.council.numbers import Array
 from socialfinance.council.promises import Promise
 from socialfinance.council.statistics import Chance, Figure, chance, figure
 from socialfinance.engine.books import OWN, Accounts, DealBooks, deals_with, keep_books
-from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio
+from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, as_one_body, own_money
 from socialfinance.funds.books import Books, Budget
 
 if TYPE_CHECKING:
@@ -39,11 +39,17 @@ BORROWING = ("pwlb, same costs", "council builds, PWLB loans")
 
 
 def view(ready: ReadyPortfolio, party: str, seed: int, paths: int) -> View:
-    """Run the deals in which a public body has a part. InputError where it has none, or is none."""
+    """Run the deals in which a public body has a part; its own reserve and receipts are the body itself.
+
+    InputError where it has no part, or is no public body.
+    """
+    own = sorted({name for deal in ready.deals for name in own_money(deal, party)})
+    ready = as_one_body(ready, party)
     deals = deals_with(ready, party)
     if not deals:
         raise InputError("has no part in any deal of this file", field="council", given=party)
-    return View(ready, party, keep_books(ready, deals, seed, paths, promised.reasons(deals, party) | LEASES))
+    by_row = promised.reasons(deals, party) | LEASES
+    return View(ready, party, keep_books(ready, deals, seed, paths, by_row), tuple(own))
 
 
 LEASES = frozenset({accounts.HEAD_RENT})
@@ -57,6 +63,8 @@ class View:
     ready: ReadyPortfolio
     party: str
     run: Accounts
+    own_money: tuple[str, ...] = ()
+    """parties of the file that are this body's own reserve or receipts"""
 
     # --- what it is about ---------------------------------------------------------------------------
 

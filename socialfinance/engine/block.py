@@ -20,6 +20,7 @@ from socialfinance.engine.ready import (
     ReadyPortfolio,
     ReadyStructure,
     drawn,
+    first_year,
     futures_of,
     price_level,
 )
@@ -48,13 +49,19 @@ COMPARED = ("net_cost", "net_cost_pv", "paid_pv")
 
 
 class FundSums:
-    """Net flows and savings of every party over all deals of a block, on the portfolio's rows."""
+    """Net flows and savings of every party over all deals of a block, on the portfolio's rows.
+
+    By year, of public bodies, they stand in the year of the deal's own dates: what falls on the day of a
+    close on 1 April is in the new year, though the portfolio's row ended the day before.
+    """
 
     def __init__(self, ready: ReadyPortfolio, paths: int) -> None:
         self.ready, self.paths = ready, paths
         self.rows = ready.calendar.quarters + 1
         self.net: dict[str, Array] = {}
         self.saved: dict[str, Array] = {}
+        self.net_by_year: dict[str, Array] = {}
+        self.saved_by_year: dict[str, Array] = {}
         self.paid_in, self.back = np.zeros((self.rows, paths)), np.zeros((self.rows, paths))
 
     def add(self, deal: ReadyDeal, ledger: Ledger) -> None:
@@ -65,6 +72,13 @@ class FundSums:
                 if party not in mine:
                     mine[party] = np.zeros((self.rows, self.paths))
                 mine[party][first : first + len(flows)] += flows
+        start, years = first_year(self.ready, deal), len(self.ready.calendar.financial_years)
+        for mine, theirs in ((self.net_by_year, ledger.net), (self.saved_by_year, ledger.saved)):
+            for party, flows in theirs.items():
+                if self.ready.parties[party].kind in PUBLIC:
+                    yearly = by_year(flows, deal.calendar.year_of_row)
+                    total = mine.setdefault(party, np.zeros((years, self.paths)))
+                    total[start : start + len(yearly)] += yearly
         for total, flows in zip((self.paid_in, self.back), ledger.of_role("investor"), strict=True):
             total[first : first + len(flows)] += flows
 
@@ -296,7 +310,7 @@ def _cost(
 
 
 def _flows(deal: ReadyDeal, ledger: Ledger, ready: ReadyPortfolio) -> dict[FlowKey, Array]:
-    offset = ready.calendar.year_of_row[deal.first_row]
+    offset = first_year(ready, deal)
     years = len(ready.calendar.financial_years)
     found = {}
     for legs in (ledger.by_year, ledger.memo_by_year):
@@ -338,8 +352,8 @@ def _fund_figures(ready: ReadyPortfolio, fund: FundSums) -> dict[Key, Array]:
         life = payer_figures(fund.net[party], saved, ready.discount)
         for measure, (unit, values) in life.items():
             found[Key("council", "", party, kind, "", measure, unit)] = values
-        net_cost = -by_year(fund.net[party], ready.calendar.year_of_row)
-        saving = by_year(saved, ready.calendar.year_of_row)
+        net_cost = -fund.net_by_year[party]
+        saving = fund.saved_by_year.get(party, np.zeros(net_cost.shape))
         for i, year in enumerate(years):
             for measure, values in (("paid", net_cost[i] + saving[i]), ("saving", saving[i])):
                 found[Key("council", "", party, kind, year, measure, "pounds")] = values

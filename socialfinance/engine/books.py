@@ -20,7 +20,14 @@ from socialfinance.core.parties import OUTSIDE, PUBLIC
 from socialfinance.engine.accumulate import FINE, UNIT
 from socialfinance.engine.block import ALL_PUBLIC, counted
 from socialfinance.engine.deal import Outcome, run
-from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, drawn, futures_of, price_level
+from socialfinance.engine.ready import (
+    ReadyDeal,
+    ReadyPortfolio,
+    drawn,
+    first_year,
+    futures_of,
+    price_level,
+)
 from socialfinance.kernels.returns import NONE, OK, STATUS_NAMES, irr_with_status, npv
 from socialfinance.measures.paths import by_year, investor_figures, net_of, payer_figures, saved_of
 
@@ -247,8 +254,9 @@ def _keep_years(
 def _accrued(ready: ReadyPortfolio, deal: ReadyDeal, ledger: Ledger, payer: str) -> Array:
     """Earned less paid by year: what is paid by results in a row was earned ``lag`` rows before it.
 
-    ``lag`` is the payer's payment lag, the longest where it fills several roles; for payments out of savings
-    the quarters of verification. What was earned before the first row counts there.
+    ``lag`` is the payer's payment lag, the longest where it fills several roles, and the shortest lag of
+    verification among the lines that are paid for; for payments out of savings the quarters of their
+    verification. What was earned before the first row counts there.
     """
     moved = np.zeros((len(ready.calendar.financial_years), ledger.paths))
     for (mine, _, why), rows in ledger.by_row.items():
@@ -268,7 +276,9 @@ def _lag(deal: ReadyDeal, payer: str, why: str) -> int:
     if why == "savings payment":
         return tariff.savings.verification_lag if tariff.savings else 0
     lags = [one.payment_lag for role, one in tariff.payers.items() if payer in dict(deal.roles.get(role, ()))]
-    return max(lags, default=0)
+    outcomes = getattr(deal.deal.programme, "outcomes", {})
+    verified = [outcomes[line].verification_lag for line in tariff.total_prices if line in outcomes]
+    return max(lags, default=0) + min(verified, default=0)
 
 
 def _balance(ready: ReadyPortfolio, deal: ReadyDeal, ledger: Ledger) -> Array:
@@ -287,14 +297,6 @@ def _placed(ready: ReadyPortfolio, deal: ReadyDeal, amounts: Array) -> Array:
     offset = first_year(ready, deal)
     placed[offset : offset + len(amounts)] = amounts
     return placed
-
-
-def first_year(ready: ReadyPortfolio, deal: ReadyDeal) -> int:
-    """Where the deal's first financial year stands among the portfolio's.
-
-    The deal's row 0 is the day after the portfolio's row in which it starts: on 1 April, a year later.
-    """
-    return ready.calendar.financial_years.index(deal.calendar.financial_years[0])
 
 
 def _joined(parts: Sequence[DealBooks]) -> DealBooks:

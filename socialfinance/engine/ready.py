@@ -157,6 +157,56 @@ def prepare(portfolio: Portfolio, only: str | None = None) -> ReadyPortfolio:
     return ReadyPortfolio(portfolio, calendar, tuple(deals), parties, discount, basis, fund)
 
 
+def as_one_body(ready: ReadyPortfolio, party: str) -> ReadyPortfolio:
+    """The portfolio with a council's own reserve and capital receipts booked as the council itself.
+
+    Where it alone commissions a deal, whoever fills the roles of ``OWN_MONEY`` there is the council's own
+    money under another name; payments between the two then net to nil.
+    """
+    return replace(ready, deals=tuple(_as_one(deal, party) for deal in ready.deals))
+
+
+def own_money(deal: ReadyDeal, party: str) -> frozenset[str]:
+    """The parties that are a council's own money where it alone commissions a deal."""
+    if [name for name, _ in deal.roles.get("commissioner", ())] != [party]:
+        return frozenset()
+    return frozenset(name for role in OWN_MONEY for name, _ in deal.roles.get(role, ())) - {party}
+
+
+def _as_one(deal: ReadyDeal, party: str) -> ReadyDeal:
+    own = own_money(deal, party)
+    if not own:
+        return deal
+
+    def shares(filled: Shares) -> Shares:
+        found: dict[str, float] = {}
+        for name, share in filled:
+            name = party if name in own else name
+            found[name] = found.get(name, 0.0) + share
+        return tuple(found.items())
+
+    def structure(one: ReadyStructure) -> ReadyStructure:
+        legs = tuple((leg, shares(payers), shares(payees)) for leg, payers, payees in one.legs)
+        return replace(one, legs=legs, cost_legs=tuple((shares(who), why) for who, why in one.cost_legs))
+
+    return replace(
+        deal,
+        own=structure(deal.own),
+        varied=structure(deal.varied) if deal.varied is not None else None,
+        comparators=tuple(structure(one) for one in deal.comparators),
+        roles={role: shares(filled) for role, filled in deal.roles.items()},
+        saving_legs=tuple(shares(filled) for filled in deal.saving_legs),
+    )
+
+
+def first_year(ready: ReadyPortfolio, deal: ReadyDeal) -> int:
+    """Where the deal's first financial year stands among the portfolio's.
+
+    The deal's row 0 is the day after the portfolio's row in which it starts: on 1 April, a year later.
+    """
+    return ready.calendar.financial_years.index(deal.calendar.financial_years[0])
+
+
 def with_deals(
     ready: ReadyPortfolio, deals: Mapping[str, Deal]
 ) -> tuple[ReadyPortfolio, dict[str, InputError]]:

@@ -25,6 +25,8 @@ SLOPE = 0.005
 """Share of the range either side over which a slope is taken."""
 CLEAR = 2.0
 """Standard errors by which two values of a stepped figure must differ to give a slope."""
+ENOUGH = 0.25
+"""Standard errors of a stepped figure over a bracket at which it need not be halved again."""
 STEPPED = ("probability", *QUANTILES, "min", "max")
 At = Callable[[float], Row]
 
@@ -161,11 +163,13 @@ def _halved(term: Term, target: Target, low: float, high: float, at: At) -> floa
 
 
 def _fine(term: Term, one: Row, other: Row) -> float:
-    """To how much a step is found: finer where the figure jumps there by more than noise."""
+    """How narrow a bracket need be: no more than noise is worth, but finer where the figure jumps by more."""
     if term.whole:
         return 1.0
-    jumps = _apart(one, other) > max(one.standard_error or 0.0, other.standard_error or 0.0)
-    return (EXACT if jumps else FINE) * (term.high - term.low)
+    noise = max(one.standard_error or 0.0, other.standard_error or 0.0)
+    if _apart(one, other) <= ENOUGH * noise:
+        return math.inf
+    return (EXACT if _apart(one, other) > noise else FINE) * (term.high - term.low)
 
 
 def _apart(one: Row, other: Row) -> float:

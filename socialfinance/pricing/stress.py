@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["stress", "grid", "reverse", "Stressed", "Stresses", "Shift", "Reverse", "STRESSES", "Stress"]
 Array = NDArray[np.float64]
-CLEAR = 3.0
-"""Standard errors by which a driver's mean score must differ from nil to count as shifted."""
 NO_CHANGE = "there is nothing here that it changes"
 
 
@@ -92,7 +90,7 @@ class Reverse:
     value: float | None
     """the measure in that future"""
     distance: float | None
-    """root of the sum of its squared scores, of the drivers that are clearly shifted"""
+    """root of the sum of its squared scores"""
 
     @property
     def probability(self) -> float:
@@ -157,8 +155,8 @@ def grid(
 ) -> pd.DataFrame:  # fmt: skip
     """A figure under two stresses together, each at some multiples of its size.
 
-    Columns: both stresses (their sizes), value, difference to neither, error (paired); ``attrs["unit"]`` is
-    that of the figure. A stress that cannot be graded is all there above nil.
+    Columns: both stresses (their sizes), value, difference to neither, error (paired). ``attrs`` hold the
+    unit of the figure, and its error under neither. A stress that cannot be graded is all there above nil.
     """
     import pandas as pd
 
@@ -180,7 +178,7 @@ def grid(
                 {first: one, second: other, "value": after.value, "difference": difference, "error": error}
             )
     table = pd.DataFrame(rows)
-    table.attrs["unit"] = plain.wanted.unit
+    table.attrs |= {"unit": plain.wanted.unit, "error": plain.standard_error}
     return table
 
 
@@ -196,8 +194,9 @@ def reverse(portfolio: Portfolio, limit: str, paths: int = 10_000, seed: int = 1
 
     Every driver has a standard normal score in each future (Φ⁻¹ of its uniform). Among the futures in which
     the measure passes the limit, the mean of each score says how far the driver must be moved; the most
-    probable of them has the smallest sum of squared scores of the drivers that are clearly shifted, as the
-    density of a future is exp(-sum of squared scores / 2). A statistic after the measure is not looked at.
+    probable of them has the smallest sum of squared scores, as the density of a future is proportional to
+    exp(-sum of squared scores / 2). People's own luck has no score. A statistic after the measure is not
+    looked at.
     """
     target = target_of(limit, portfolio)
     if target.sign == "==":
@@ -235,9 +234,7 @@ def _shift(name: str, score: Array, past: NDArray[np.bool_], at: int) -> Shift:
 
 def _likeliest(scores: Mapping[str, Array], past: NDArray[np.bool_]) -> tuple[int, float]:
     """The path past the limit with the smallest sum of squared scores, and the root of that sum."""
-    least = CLEAR / np.sqrt(past.sum())
-    clear = [score for score in scores.values() if abs(score[past].mean()) > least] or list(scores.values())
-    squares = np.sum([score * score for score in clear], axis=0) if clear else np.zeros(len(past))
+    squares = np.sum([score * score for score in scores.values()], axis=0) if scores else np.zeros(len(past))
     at = int(np.argmin(np.where(past, squares, np.inf)))
     return at, float(np.sqrt(squares[at]))
 

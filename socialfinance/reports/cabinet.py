@@ -22,6 +22,9 @@ from socialfinance.reports.numbers import (
 )
 from socialfinance.reports.page import Page
 
+PEOPLE_PROGRAMME = "people-programme"
+LEAST_RATE = -0.5
+"""A year; below it a rate says nothing of the price of money."""
 POINTS = Scale(1e4, "", " bp", 0, 0)
 """A fraction a year in basis points."""
 
@@ -222,12 +225,16 @@ def _against(page: Page, view: View) -> None:
     page.table("6. Net cost against the alternatives, present value (£000)", head, rows, names=2)
     effects = sorted({row.performance_effect for row in each(view.against)})
     stated = ", ".join(f"{effect:.0%}" for effect in effects)
+    people = (
+        "In house at own costs: what the structure alone costs (vehicle, performance manager, diligence) is "
+        "left out and the council's own contract staff come in; at the same costs: the same bill. PWLB rows "
+        "are the cost of money only, notional: the cost of a people's programme is revenue, and councils may "
+        "not borrow for it."
+    )
     page.say(
-        "Same futures on both sides. Net cost: paid less cashable saving. In house at own costs: what the "
-        "structure alone costs (vehicle, performance manager, diligence) is left out and the council's own "
-        "contract staff come in; at the same costs: the same bill. PWLB rows for people's programmes are the "
-        "cost of money only, notional: their cost is revenue, and councils may not borrow for it. "
-        f"Stated effect of the structure on performance: {stated or 'nil'}."
+        "Same futures on both sides. Net cost: paid less cashable saving.",
+        people if any(deal.deal.deal.programme.kind == PEOPLE_PROGRAMME for deal in view.deals) else "",
+        f"Stated effect of the structure on performance: {stated or 'nil'}.",
     )
 
 
@@ -384,6 +391,9 @@ def _percent(value: Any) -> str:
 
 
 def _rate(value: Any) -> str:
+    """A rate, where it is one that money can have: far below nil, cash on both sides hardly differs."""
+    if not _none(value) and float(value) < LEAST_RATE:
+        return NOTHING
     return NOTHING if _none(value) else text(float(value), None, PERCENT._replace(usual=2))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from socialfinance.core.currency import CURRENCIES
 from socialfinance.pricing.compare import GROUPS, Comparison
-from socialfinance.reports.console import day
+from socialfinance.reports.console import day, limits
 from socialfinance.reports.frames import each, groups
 from socialfinance.reports.numbers import NOTHING, PERCENT, THOUSANDS, TIE, text, with_error
 from socialfinance.reports.page import Page
@@ -46,7 +46,8 @@ def _what_this_is(page: Page, found: Comparison) -> None:
     )
     page.say(
         "Each structure is its shipped term sheet, changed as said; tariff, caps and programme are the "
-        "deal's. ± is one standard error of the simulation. England only; before tax; cash of the day."
+        "deal's. ± is one standard error of the simulation. "
+        f"{limits(portfolio.currency)} before tax; cash of the day."
     )
     for name, reason in found.left_out.items():
         page.say(f"Left out: {name}: {reason}.")

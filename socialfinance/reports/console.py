@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from socialfinance.core.currency import CURRENCIES
+from socialfinance.core.currency import CURRENCIES, Code
 from socialfinance.engine.ready import ReadyPortfolio, prepare
 from socialfinance.reports import (
     built,
@@ -78,7 +78,8 @@ def what_this_is(page: Page, figures: Figures) -> None:
     page.say(
         "± is one standard error: the noise of simulating a limited number of futures, and nothing else.",
         "It says nothing of how well the inputs are known, which is the larger doubt. No more digits are",
-        f"shown than it supports. {_limits(figures)} before tax; cash of the day (nominal), not deflated.",
+        f"shown than it supports. {limits(portfolio.currency)} before tax; cash of the day (nominal), not",
+        "deflated.",
     )
     if not figures.whole:
         page.say(
@@ -100,9 +101,8 @@ def _with_whom(figures: Figures) -> str:
     return f" with {' and '.join(said)}," if said else ""
 
 
-def _limits(figures: Figures) -> str:
+def limits(currency: Code) -> str:
     """Where the model holds, and in which currency."""
-    currency = figures.ready.portfolio.currency
     return "England only;" if currency == "GBP" else f"{_capital(CURRENCIES[currency].name)}, not converted;"
 
 

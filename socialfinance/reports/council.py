@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from socialfinance.core.currency import CURRENCIES
-from socialfinance.council.accounts import one_body
 from socialfinance.council.view import View
 from socialfinance.engine.books import OWN
 from socialfinance.reports.accounts import lawful_funding, revenue_and_capital
 from socialfinance.reports.cabinet import ten_figures, year_cells
-from socialfinance.reports.console import day
+from socialfinance.reports.console import day, limits
 from socialfinance.reports.frames import each, groups, shown
 from socialfinance.reports.numbers import NOTHING, THOUSANDS, TIE, text, with_error
 from socialfinance.reports.page import Page
@@ -54,7 +53,8 @@ def _what_this_is(page: Page, view: View) -> None:
     )
     page.say(
         f"Present values are at {ready.discount:.3%} a year, annual effective, to {start}. "
-        f"Basis: {ready.discount_basis}. Cash of the day unless said; before tax. England only.",
+        f"Basis: {ready.discount_basis}. Cash of the day unless said;",
+        f"{limits(ready.portfolio.currency)} before tax.",
     )
     page.say(
         "± is one standard error of the simulation and says nothing of how well the inputs are known. P5 and "
@@ -63,14 +63,9 @@ def _what_this_is(page: Page, view: View) -> None:
         if ready.fund is not None and ready.fund.policy is not None
         else "",
     )
-    own = {name for deal in view.deals for name in one_body(deal.deal, view.party)}
-    apart = sorted(own - {view.party})
-    if apart:
-        names = ", ".join(ready.parties[name].title or name for name in apart)
-        page.say(
-            f"{names}: a party of its own in the file, though this council's money. What it pays is not in "
-            "the figures of this body below; revenue and capital takes them together."
-        )
+    if view.own_money:
+        names = ", ".join(ready.parties[name].title or name for name in view.own_money)
+        page.say(f"{names}: a party of its own in the file, and this council's money: here both are one.")
     told = view.ready.portfolio.books.get(view.party)
     page.say(
         "The file says nothing of this body's own books: defaults are used and named below."

@@ -11,7 +11,7 @@ from socialfinance.pricing.sensitivity import Tornado
 from socialfinance.pricing.stress import STRESSES, Reverse, Stresses
 from socialfinance.reports.frames import each
 from socialfinance.reports.inputs import changed_line
-from socialfinance.reports.numbers import NOTHING, PERCENT, POUNDS, Scale, text, with_error
+from socialfinance.reports.numbers import NOTHING, PERCENT, POUNDS, TIE, Scale, text, with_error
 from socialfinance.reports.page import Page
 
 PLAIN = Scale(1.0, "", "", 4, 3)
@@ -40,20 +40,19 @@ def tornado_page(found: Tornado, page: Page) -> str:
     )
     _ranges_said(page, found)
     longest = max((bar.reach for bar in found.bars), default=0.0)
+    inputs = [
+        (f"{i}.{TIE}{bar.path}", bar.origin, _plain(bar.plan), _plain(bar.low), _plain(bar.high))
+        for i, bar in enumerate(found.bars, 1)
+    ]
+    page.table("", ("Input", "Origin", "Plan", "Low", "High"), inputs, names=2)
     rows = [
         (
-            bar.path, bar.origin, _plain(bar.low), _plain(bar.high), shown(bar.at_low, None, found.unit),
-            shown(bar.at_high, None, found.unit), shown(bar.swing, bar.standard_error, found.unit),
-            "#" * max(1, round(BARS * bar.reach / longest)),
+            f"{i}.", "#" * max(1, round(BARS * bar.reach / longest)), _figure(bar.at_low, found),
+            _figure(bar.at_high, found), shown(bar.swing, bar.standard_error, found.unit),
         )
-        for bar in found.bars
+        for i, bar in enumerate(found.bars, 1)
     ]  # fmt: skip
-    page.table(
-        "",
-        ("Input", "Origin", "Low", "High", "Figure at low", "Figure at high", "Swing", "Reach"),
-        rows,
-        names=2,
-    )
+    page.table("", ("Input", "Reach", "Figure at low", "Figure at high", "Swing"), rows, names=2)
     page.gap()
     page.say(
         f"{len(found.bars) + len(found.screened)} inputs were tried on {found.screen_paths:,} futures;",
@@ -62,6 +61,11 @@ def tornado_page(found: Tornado, page: Page) -> str:
         SAME_DRAWS,
     )
     return page.text
+
+
+def _figure(value: float, found: Tornado) -> str:
+    """A figure to the digits that the error of the plan's supports."""
+    return text(value, found.standard_error, scale_of(found.unit))
 
 
 def _ranges_said(page: Page, found: Tornado) -> None:
@@ -103,9 +107,11 @@ def stress_page(found: Stresses, page: Page) -> str:
         mine = [row for row in found.rows if row.target == target]
         if not mine:
             continue
-        unit, base = mine[0].unit, shown(mine[0].base, found.base_errors[target], mine[0].unit)
+        unit, error = mine[0].unit, found.base_errors[target]
+        base = shown(mine[0].base, error, unit)
         rows = [
-            (row.stress, shown(row.value, None, unit), shown(row.difference, row.standard_error, unit))
+            (row.stress, text(row.value, error, scale_of(unit)),
+             shown(row.difference, row.standard_error, unit))
             if row.status == "ok" else (f"{row.stress}: {row.status}", NOTHING, NOTHING)
             for row in mine
         ]  # fmt: skip
@@ -117,12 +123,13 @@ def stress_page(found: Stresses, page: Page) -> str:
     return page.text
 
 
-def grid_page(table: Any, target: str, unit: str, page: Page) -> str:
+def grid_page(table: Any, target: str, page: Page) -> str:
     """A figure under two stresses together."""
+    unit, error = table.attrs["unit"], table.attrs["error"]
     first, second = table.columns[:2]
     sizes = list(dict.fromkeys(table[second]))
     rows = [
-        (f"{size:g}", *(shown(row.value, None, unit) for row in each(part[["value"]])))
+        (f"{size:g}", *(text(row.value, error, scale_of(unit)) for row in each(part[["value"]])))
         for size, part in table.groupby(first, sort=False)
     ]
     page.table(
@@ -132,7 +139,7 @@ def grid_page(table: Any, target: str, unit: str, page: Page) -> str:
     return page.text
 
 
-def reverse_page(found: Reverse, unit: str, page: Page) -> str:
+def reverse_page(found: Reverse, page: Page) -> str:
     """The likeliest way to pass a limit."""
     chance = with_error(found.probability, found.standard_error, PERCENT)
     page.say(
@@ -153,7 +160,7 @@ def reverse_page(found: Reverse, unit: str, page: Page) -> str:
     page.gap()
     page.say(
         f"The most probable of those futures is {found.path}, {found.distance or 0.0:.2f} from the middle:",
-        f"there the measure is {shown(found.value, None, unit)}.",
+        f"there the measure is {text(found.value, None, scale_of(found.unit))}.",
         f"`explain` shows it with --path {found.path} --seed {found.seed}.",
     )
     return page.text
@@ -194,8 +201,12 @@ def frontier_page(found: Frontier, page: Page) -> str:
 
 def shown(value: float | None, error: float | None, unit: str) -> str:
     """A figure in its unit, with its error where there is one."""
-    scale = POUNDS if unit == "pounds" else PERCENT if unit in SHARES else PLAIN
-    return with_error(value, error, scale) if error is not None else text(value, None, scale)
+    return with_error(value, error, scale_of(unit))
+
+
+def scale_of(unit: str) -> Scale:
+    """How a unit is written."""
+    return POUNDS if unit == "pounds" else PERCENT if unit in SHARES else PLAIN
 
 
 def _there(value: Any) -> float | None:

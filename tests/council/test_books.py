@@ -19,7 +19,15 @@ from socialfinance.core.parties import PUBLIC
 from socialfinance.council.budget import payments, savings
 from socialfinance.engine.books import OWN, Accounts, deals_with, keep_books
 from socialfinance.engine.deal import run
-from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, drawn, futures_of, prepare, price_level
+from socialfinance.engine.ready import (
+    ReadyDeal,
+    ReadyPortfolio,
+    drawn,
+    first_year,
+    futures_of,
+    prepare,
+    price_level,
+)
 from socialfinance.funds.portfolio import Portfolio
 from tests.fixtures import one_deal
 
@@ -97,7 +105,7 @@ def check_sums(of: ReadyPortfolio, kept: Accounts) -> None:
     bodies = frozenset(party for party, one in of.parties.items() if one.kind in PUBLIC)
     for deal in of.deals:
         legs, shape = kept.deals[deal.name].own.legs, (len(kept.years), kept.paths)
-        offset = of.calendar.year_of_row[deal.first_row]
+        offset = first_year(of, deal)
         whole = Whole(ledger(of, deal, kept.paths, kept.seed), bodies, offset, shape[0])
         paid = sum((payments(legs, body, shape) for body in bodies), np.zeros(shape))
         cash = sum((savings(legs, body, shape) for body in bodies), np.zeros(shape))

@@ -545,7 +545,7 @@ def called(name: str, party: str) -> dict[str, Grid]:
     """By deal and reason: what a body pays on a promise less recoveries, by the file's years."""
     count, found = len(ready(name).calendar.financial_years), {}
     for one in mine(name, party):
-        for why in ("guarantee call", "termination compensation", "minimum-referral payment", "cure payment",
+        for why in ("guarantee call", "termination compensation", "cure payment",
                     "floor coupon", "capital protection", "unpaid balance"):  # fmt: skip
             total = grid(count)
             for (payer, payee, reason), lines in one.legs.items():
