@@ -21,7 +21,11 @@ from socialfinance.core.errors import InputError
 if TYPE_CHECKING:
     from socialfinance.engine.ready import ReadyPortfolio
     from socialfinance.io.files import Loaded
+    from socialfinance.pricing.compare import Comparison
 
+ALL = "all"
+TABLES = ("table", "differences", "sharing", "transfer")
+"""Frames of a comparison that are written."""
 WHAT = "a shipped programme or portfolio (see `socialfinance list`), or a path to a portfolio"
 
 
@@ -48,29 +52,41 @@ def compare_options(commands: Any) -> None:
 
 def compare_command(options: argparse.Namespace) -> int:
     """Run every structure, write the file, print the page."""
-    from socialfinance.io.files import term_sheet
     from socialfinance.io.write import write_json
-    from socialfinance.pricing.compare import Variant, compare
-    from socialfinance.pricing.structures import instruments
-    from socialfinance.reports.compare import comparison_page
+    from socialfinance.pricing.compare import over_all
+    from socialfinance.reports.compare import comparison_page, fund_page
     from socialfinance.results.frames import rows_of
 
     check_writable(options.json)
     loaded, ready, deal = _which(options)
+    deals = tuple(loaded.portfolio.deals) if deal == ALL else (deal,)
+    found = {one: _compared(loaded, ready, one, options) for one in deals}
+    if options.json:
+        about = provenance(loaded, deals=list(deals), seed=options.seed, paths=options.paths)
+        rows: dict[str, Any] = {}
+        for one, comparison in found.items():
+            tables = {name: rows_of(getattr(comparison, name)) for name in TABLES}
+            rows[one] = {**tables, "left_out": dict(comparison.left_out)}
+        whole = {"together": rows_of(over_all(found))} if deal == ALL else {}
+        write_json(options.json, {"provenance": about, "deals": rows, **whole})
+    page = fund_page(found) if deal == ALL else comparison_page(found[deal])
+    show(changed(loaded) + page)
+    return OK
+
+
+def _compared(loaded: Loaded, ready: ReadyPortfolio, deal: str, options: argparse.Namespace) -> Comparison:
+    """One deal's programme on the structures asked for."""
+    from socialfinance.io.files import term_sheet
+    from socialfinance.pricing.compare import Variant, compare
+    from socialfinance.pricing.structures import instruments
+
     kind = _deal(loaded, deal).programme.kind
     some = instruments(kind, tuple(options.structures), term_sheet)
     variants = {name: Variant(*one) for name, one in some.items()}
     try:
-        found = compare(ready, deal, variants, options.paths, options.seed)
+        return compare(ready, deal, variants, options.paths, options.seed)
     except InputError as error:
         raise loaded.place(error) from None
-    if options.json:
-        about = provenance(loaded, deal=deal, seed=options.seed, paths=options.paths, left_out=found.left_out)
-        tables = ("table", "differences", "sharing", "transfer")
-        rows = {name: rows_of(getattr(found, name)) for name in tables}
-        write_json(options.json, {"provenance": about, **rows})
-    show(changed(loaded) + comparison_page(found))
-    return OK
 
 
 def _which(options: argparse.Namespace) -> tuple[Loaded, ReadyPortfolio, str]:

@@ -87,6 +87,23 @@ class Comparison:
         """Net cost of the commissioning council under a structure, ``(path,)``."""
         return self._of_council(name, "net_cost_pv")
 
+    def public_cost(self, name: str) -> Array:
+        """Net cost of all public bodies together under a structure, ``(path,)``."""
+        nil = np.zeros(self.accounts.paths)
+        return sum((worth["net_cost_pv"] for worth in self.structures[name].worth.values()), nil)
+
+    @property
+    def others_pay(self) -> bool:
+        """Whether public bodies beside the council pay under some structure what they would not in house."""
+        if self.house is None:
+            return False
+        return any(
+            float(worth["paid_pv"].mean()) > HALF_A_PENNY
+            for name in self.accounts.deals
+            for party, worth in self.structures[name].worth.items()
+            if party not in self.council
+        )
+
     def _of_council(self, name: str, measure: str) -> Array:
         worth = self.structures[name].worth
         nil = np.zeros(self.accounts.paths)
@@ -144,7 +161,7 @@ class Comparison:
 
         Columns: structure, less, difference, error (paired), share_of_cost (of what is paid there), p5, p95,
         chance_dearer, error_alone (of two runs with draws of their own: sqrt(var / n + var / n)), ratio
-        (error / error_alone).
+        (error / error_alone); public_difference and public_error: of all public bodies together.
         """
         rows = []
         names = list(self.accounts.deals)
@@ -158,13 +175,14 @@ class Comparison:
         more = here - there
         ordered, paid = np.sort(more), float(self._of_council(other, "paid_pv").mean())
         alone = float(np.sqrt(here.var(ddof=1) / len(here) + there.var(ddof=1) / len(there)))
-        error = _error(more)
+        error, public = _error(more), self.public_cost(name) - self.public_cost(other)
         return {
             "structure": name, "less": other, "difference": float(more.mean()), "error": error,
             "share_of_cost": float(more.mean()) / paid if paid > HALF_A_PENNY else None,
             "p5": quantile(ordered, 0.05)[0], "p95": quantile(ordered, 0.95)[0],
             "chance_dearer": float(np.mean(more > HALF_A_PENNY)), "error_alone": alone,
             "ratio": error / alone if alone > 0.0 else None,
+            "public_difference": float(public.mean()), "public_error": _error(public),
         }  # fmt: skip
 
     # --- who bears the risk -----------------------------------------------------------------------
@@ -226,6 +244,62 @@ class Comparison:
                 }
             )  # fmt: skip
         return _frame(rows)
+
+
+def over_all(some: Mapping[str, Comparison]) -> pd.DataFrame:
+    """Several programmes of a fund, each on every structure: one row a structure that fits all of them.
+
+    Futures are those of the fund, so amounts of a future are added up over programmes. Columns: structure,
+    investor_irr (of all expected flows together) with _error, loss_probability (futures in which investors in
+    all of them together have back less than they paid in), gain (pounds); net_cost with _error, net_cost_p95
+    and net_cost_p99 of all commissioning councils; less_in_house and less_error of all public bodies, and
+    share_of_cost, of what they would pay in house at the same cost.
+    """
+    first = next(iter(some.values()))
+    fits = [name for name in first.structures if all(name in one.structures for one in some.values())]
+    return _frame([_over_all(name, some) for name in fits])
+
+
+def _over_all(name: str, some: Mapping[str, Comparison]) -> dict[str, Any]:
+    kept = {deal: one.structures[name] for deal, one in some.items()}
+    cost = np.sum([one.cost(name) for one in some.values()], axis=0)
+    ordered = np.sort(cost)
+    found: dict[str, Any] = {"structure": name, "investor_irr": None, "investor_irr_error": None,
+                             "loss_probability": None, "gain": None}  # fmt: skip
+    if any(one.invested is not None for one in kept.values()):
+        row = expected_flow_irr(Key("", "", "", "investor", "", "irr", ""), _added(name, some))
+        gain = np.sum([one.investor["gain"] for one in kept.values() if one.investor], axis=0)
+        found.update(
+            investor_irr=row.value, investor_irr_error=row.standard_error,
+            loss_probability=float(np.mean(gain < -HALF_A_PENNY)), gain=float(gain.mean()),
+        )  # fmt: skip
+    found.update(
+        net_cost=float(cost.mean()), net_cost_error=_error(cost), net_cost_p95=quantile(ordered, 0.95)[0],
+        net_cost_p99=quantile(ordered, 0.99)[0], less_in_house=None, less_error=None, share_of_cost=None,
+    )  # fmt: skip
+    if all(one.house is not None for one in some.values()):
+        more = np.sum([c.public_cost(name) - c.public_cost(str(c.house)) for c in some.values()], axis=0)
+        paid = sum(float(one._of_council(str(one.house), "paid_pv").mean()) for one in some.values())
+        found.update(
+            less_in_house=float(more.mean()), less_error=_error(more),
+            share_of_cost=float(more.mean()) / paid if paid > HALF_A_PENNY else None,
+        )  # fmt: skip
+    return found
+
+
+def _added(name: str, some: Mapping[str, Comparison]) -> Array:
+    """Investors' net flows of all programmes on the file's rows, ``(unit, row)``."""
+    total: Array | None = None
+    for one in some.values():
+        flows = one.structures[name].invested
+        if flows is None:
+            continue
+        if total is None:
+            total = np.zeros((len(flows), one.ready.calendar.quarters + 1))
+        first = one._first.first_row
+        total[:, first : first + flows.shape[1]] += flows
+    assert total is not None
+    return total
 
 
 def compare(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from socialfinance.core.currency import CURRENCIES
-from socialfinance.pricing.compare import GROUPS, Comparison
+from socialfinance.pricing.compare import GROUPS, Comparison, over_all
 from socialfinance.reports.console import day, limits
 from socialfinance.reports.frames import each, groups
 from socialfinance.reports.numbers import NOTHING, PERCENT, THOUSANDS, TIE, text, with_error
@@ -26,6 +26,54 @@ def comparison_page(found: Comparison) -> str:
     _sharing(page, found)
     _transfer(page, found)
     _pairs(page, found)
+    return page.text
+
+
+def fund_page(some: dict[str, Comparison]) -> str:
+    """Every programme of a fund on every structure: all of them together, then one by one."""
+    first = next(iter(some.values()))
+    portfolio, run = first.ready.portfolio, first.accounts
+    page = Page(symbol=CURRENCIES[portfolio.currency].symbol)
+    title = f"{portfolio.title or portfolio.name}: {len(some)} programmes on every structure that fits all"
+    page.say(title)
+    page.say("-" * min(len(title), 110))
+    page.say(
+        f"{run.paths:,} simulated futures, seed {run.seed}, the same for every structure; amounts of a "
+        f"future are added up over programmes. Present values at {first.ready.discount:.3%} a year. "
+        f"{limits(portfolio.currency)} before tax."
+    )
+    rows = [
+        (
+            row.structure, _with(row.investor_irr, row.investor_irr_error, PERCENT),
+            _odds(row.loss_probability), _text(row.gain, THOUSANDS),
+            _with(row.net_cost, row.net_cost_error, THOUSANDS), _text(row.net_cost_p95, THOUSANDS),
+            _text(row.net_cost_p99, THOUSANDS), _with(row.less_in_house, row.less_error, THOUSANDS),
+            _text(row.share_of_cost, PERCENT),
+        )
+        for row in each(over_all(some))
+    ]  # fmt: skip
+    head = ("Structure", "Investor IRR", "Odds of loss", "Gain", "Councils' net cost", "P95", "P99",
+            "All public less in house, same costs", "% of cost")  # fmt: skip
+    page.table("All of them together (£000)", head, rows)
+    page.say(
+        "Councils' net cost: of those that commission; where others pay for outcomes as well, they bear less "
+        "of the bill than in house. All public: of every public body, so that nobody's part is left out."
+    )
+    tables = {deal: one.table.set_index("structure") for deal, one in some.items()}
+    names = [name for name in first.accounts.deals if all(name in table.index for table in tables.values())]
+    for measure, title, scale in (
+        ("investor_irr", "Investor IRR, of the expected flows", PERCENT),
+        ("loss_probability", "Odds that investors lose", PERCENT),
+        ("net_cost", "Council net cost, present value (£000)", THOUSANDS),
+    ):
+        lines = [
+            (deal, *(_text(table.loc[name, measure], scale) for name in names))
+            for deal, table in tables.items()
+        ]
+        page.table(title, ("Programme", *(name.replace("-", " ") for name in names)), lines)
+    for deal, one in some.items():
+        for name, reason in one.left_out.items():
+            page.say(f"Left out: {deal} on {name}: {reason}.")
     return page.text
 
 
@@ -90,6 +138,17 @@ def _against(page: Page, found: Comparison) -> None:
         rows.append((name, *(_difference(cells[other]) for other in others)))
     head = ("Structure", *(f"less {SHORT.get(other, other)}" for other in others))
     page.table("Council net cost less that of the alternatives (£000, % of what is paid there)", head, rows)
+    if found.others_pay:
+        lines = [
+            (name, *(with_error(row.public_difference, row.public_error, THOUSANDS) for row in each(table)
+                     if row.less in others))
+            for name, table in groups(found.differences, "structure")
+        ]  # fmt: skip
+        page.table("The same for all public bodies together (£000)", head, lines)
+        page.say(
+            "Other public bodies pay under some of these structures, and nothing in house, where the council "
+            "has the whole bill: this table leaves nobody's part out."
+        )
     page.say(
         "Path by path on the same futures; below nil the structure is cheaper. PWLB for a people's programme "
         "is the cost of money only: such cost is revenue, and councils may not borrow for it."

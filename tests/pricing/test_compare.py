@@ -15,7 +15,7 @@ from socialfinance.core.errors import InputError
 from socialfinance.core.parties import OUTSIDE
 from socialfinance.engine.ready import prepare
 from socialfinance.io.files import load_part
-from socialfinance.pricing.compare import Comparison, Variant, compare
+from socialfinance.pricing.compare import Comparison, Variant, compare, over_all
 from socialfinance.pricing.structures import STANDARD, instruments
 
 PATHS, SEED = 2_000, 7
@@ -61,11 +61,11 @@ def test_value_of_all_parties_is_minus_that_of_the_world_outside(portfolio: str,
 
 def test_figures_are_those_of_a_run_of_the_deal() -> None:
     """The bond among nine structures is the shipped deal itself, whose terms are the same sheet."""
-    table = found().table.set_index("structure")
-    result = sf.simulate("collective-impact-fund", paths=PATHS, seed=SEED, compare=False)
-    irr = result.figure("irr", "of_mean_flows", who="investor", deal="family-therapy")
-    loss = result.figure("loss", "probability", who="investor", deal="family-therapy")
-    cost = result.figure("net_cost_pv", who="eastmere", deal="family-therapy")
+    table = found("edge-of-care", "edge-of-care").table.set_index("structure")
+    result = sf.simulate("edge-of-care", paths=PATHS, seed=SEED, compare=False)
+    irr = result.figure("irr", "of_mean_flows", who="investor", deal="edge-of-care")
+    loss = result.figure("loss", "probability", who="investor", deal="edge-of-care")
+    cost = result.figure("net_cost_pv", who="eastmere", deal="edge-of-care")
     assert table.loc["bond", "investor_irr"] == pytest.approx(irr.value, rel=1e-9)
     assert table.loc["bond", "loss_probability"] == pytest.approx(loss.value)
     assert table.loc["bond", "net_cost"] == pytest.approx(cost.value, rel=1e-9)
@@ -128,8 +128,43 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert all(len(line) <= 110 for line in said.splitlines())
     assert "Who bears the risk" in said
     data = json.loads(file.read_text(), parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
-    assert len(data["table"]) == 14
-    assert {row["structure"] for row in data["sharing"]} >= {"bond", "debt-80", "bank-line"}
+    rows = data["deals"]["family-therapy"]
+    assert len(rows["table"]) == 14
+    assert {row["structure"] for row in rows["sharing"]} >= {"bond", "debt-80", "bank-line"}
+
+
+def test_several_programmes_together_are_the_sum_of_each() -> None:
+    """Two of a fund's programmes: amounts of a future add up, and one alone is what it is."""
+    one, two = found(), found("collective-impact-fund", "rebalance-me")
+    both = over_all({"a": one, "b": two}).set_index("structure")
+    alone = over_all({"a": one}).set_index("structure")
+    for name in ("bond", "debt-80", "in house, same costs"):
+        cost = one.cost(name) + two.cost(name)
+        assert both.loc[name, "net_cost"] == pytest.approx(cost.mean())
+        assert both.loc[name, "net_cost_p95"] == pytest.approx(np.sort(cost)[int(np.ceil(0.95 * PATHS)) - 1])
+        public = sum(c.public_cost(name) - c.public_cost("in house, same costs") for c in (one, two))
+        assert both.loc[name, "less_in_house"] == pytest.approx(public.mean(), abs=1e-6)
+        own = one.table.set_index("structure").loc[name]
+        assert alone.loc[name, "net_cost"] == pytest.approx(own["net_cost"])
+        if own["investor_irr"] is not None and own["investor_irr"] == own["investor_irr"]:
+            assert alone.loc[name, "investor_irr"] == pytest.approx(own["investor_irr"])
+            gain = one.structures[name].investor["gain"] + two.structures[name].investor["gain"]
+            assert both.loc[name, "gain"] == pytest.approx(gain.mean())
+
+
+def test_where_others_pay_all_public_bodies_are_shown_together() -> None:
+    one = found("collective-impact-fund", "rebalance-me")  # health and police pay half
+    assert one.others_pay
+    assert not found().others_pay
+    row = one.differences.set_index(["structure", "less"]).loc["bond", "in house, same costs"]
+    more = one.public_cost("bond") - one.public_cost("in house, same costs")
+    assert row["public_difference"] == pytest.approx(more.mean())
+    assert row["public_difference"] > row["difference"]  # the council alone looks cheaper than it is for all
+
+
+def test_the_command_for_every_programme(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "edge-of-care", "--deal", "all", "--paths", "100"]) == 0
+    assert "All of them together" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
