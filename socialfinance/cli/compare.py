@@ -12,6 +12,7 @@ from socialfinance.cli.shared import (
     json_option,
     prepared,
     provenance,
+    run_size_options,
     sentence,
     set_option,
     show,
@@ -41,10 +42,7 @@ def compare_options(commands: Any) -> None:
         "--structures", nargs="+", default=["all"], metavar="NAME",
         help="all that fit (default), or standard structures and term sheets by name",
     )  # fmt: skip
-    one.add_argument(
-        "--paths", type=int, default=10_000, metavar="N", help="simulated futures (default 10000)"
-    )
-    one.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the run (default 1)")
+    run_size_options(one)
     set_option(one)
     json_option(one)
     one.set_defaults(command=compare_command)

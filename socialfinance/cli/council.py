@@ -13,6 +13,7 @@ from socialfinance.cli.shared import (
     json_option,
     prepared,
     provenance,
+    run_size_options,
     sentence,
     set_option,
     show,
@@ -28,10 +29,7 @@ def council_options(commands: Any) -> None:
     one.add_argument(
         "--council", required=True, metavar="NAME", help="a council, or another public body of the file"
     )
-    one.add_argument(
-        "--paths", type=int, default=10_000, metavar="N", help="simulated futures (default 10000)"
-    )
-    one.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the run (default 1)")
+    run_size_options(one)
     set_option(one)
     json_option(one)
     one.set_defaults(command=council_command)

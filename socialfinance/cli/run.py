@@ -17,6 +17,7 @@ from socialfinance.cli.shared import (
     deals_and_quarters,
     json_option,
     prepared,
+    run_size_options,
     say,
     sentence,
     set_option,
@@ -35,10 +36,7 @@ def run_options(commands: Any) -> None:
     text = "simulate a portfolio and report on it"
     run = commands.add_parser("run", help=text, description=sentence(text))
     run.add_argument("name", metavar="NAME_OR_PATH", help=PORTFOLIO)
-    run.add_argument(
-        "--paths", type=int, default=10_000, metavar="N", help="simulated futures (default 10000)"
-    )
-    run.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same figures (default 1)")
+    run_size_options(run)
     run.add_argument("--workers", type=int, metavar="N",
                      help="processes (default: as many as the run is worth, at most one a core)")  # fmt: skip
     run.add_argument("--chunk", type=int, metavar="N", help="paths a process takes at once (default 8192)")

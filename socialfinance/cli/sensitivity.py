@@ -13,6 +13,7 @@ from socialfinance.cli.shared import (
     json_option,
     prepared,
     provenance,
+    run_size_options,
     sentence,
     set_option,
     show,
@@ -37,10 +38,7 @@ def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
     one.add_argument(
         "--deal", default="", metavar="NAME", help="the deal whose figures, and inputs, are meant"
     )
-    one.add_argument(
-        "--paths", type=int, default=10_000, metavar="N", help="simulated futures (default 10000)"
-    )
-    one.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the run (default 1)")
+    run_size_options(one)
     set_option(one)
     json_option(one)
     return one

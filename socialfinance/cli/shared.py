@@ -46,6 +46,16 @@ def sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
+def run_size_options(command: argparse.ArgumentParser) -> None:
+    """``--paths N`` and ``--seed N``."""
+    command.add_argument(
+        "--paths", type=int, default=10_000, metavar="N", help="simulated futures (default 10000)"
+    )
+    command.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="same seed, same figures (default 1)"
+    )
+
+
 def json_option(command: argparse.ArgumentParser) -> None:
     """``--json FILE``."""
     command.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to a file, as JSON")

@@ -13,6 +13,7 @@ from socialfinance.cli.shared import (
     json_option,
     prepared,
     provenance,
+    run_size_options,
     say,
     sentence,
     set_option,
@@ -33,10 +34,7 @@ def solve_options(commands: Any) -> None:
                      help="a number of the file, by path, and its range; twice for two terms")  # fmt: skip
     one.add_argument("--target", action="append", required=True, metavar="TARGET",
                      help=f"one for each term, {FIGURE}")  # fmt: skip
-    one.add_argument(
-        "--paths", type=int, default=10_000, metavar="N", help="simulated futures (default 10000)"
-    )
-    one.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the run (default 1)")
+    run_size_options(one)
     set_option(one)
     json_option(one)
     one.set_defaults(command=solve_command)

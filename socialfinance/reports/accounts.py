@@ -7,8 +7,8 @@ from typing import Any
 
 from socialfinance.council.view import View
 from socialfinance.engine.books import OWN
-from socialfinance.reports.frames import each, groups
-from socialfinance.reports.numbers import NOTHING, PERCENT, THOUSANDS, text
+from socialfinance.reports.frames import each, groups, thousands, written
+from socialfinance.reports.numbers import PERCENT
 from socialfinance.reports.page import Page
 
 YEARS_ACROSS = 7
@@ -55,7 +55,7 @@ def _columns(page: Page, deal: str, table: Any) -> None:
         rows = [
             (
                 column if not i or rules[i - 1][0] != column else "", rule,
-                *(_k(cells.get((column, rule, year), 0.0)) for year in some),
+                *(thousands(cells.get((column, rule, year), 0.0)) for year in some),
             )
             for i, (column, rule) in enumerate(rules)
         ]  # fmt: skip
@@ -76,7 +76,12 @@ def _capital(page: Page, view: View) -> None:
         return
     heads = ("Year", *(head for _, head in SIDE), "Cost to net revenue")
     rows = [
-        (row.year, *(_k(getattr(row, name)) for name, _ in SIDE), _percent(row.ratio)) for row in each(table)
+        (
+            row.year,
+            *(thousands(getattr(row, name)) for name, _ in SIDE),
+            written(row.ratio, PERCENT._replace(usual=2)),
+        )
+        for row in each(table)
     ]
     page.table("Capital side by year, these deals and what the file tells of the council (£000)", heads, rows)
     _said(page, view, side.not_given)
@@ -119,13 +124,3 @@ def lawful_funding(page: Page, view: View) -> None:
     page.gap()
     cited = dict.fromkeys(f"{row.gate}: {row.citation}" for row in each(view.gates))
     page.say("Rests on: " + "; ".join(cited) + ". A gate reads the terms of the file and is no legal advice.")
-
-
-def _k(value: Any) -> str:
-    if value is None or value != value:
-        return NOTHING
-    return text(float(value), None, THOUSANDS)
-
-
-def _percent(value: Any) -> str:
-    return NOTHING if value is None or value != value else text(float(value), None, PERCENT._replace(usual=2))

@@ -7,7 +7,7 @@ from typing import Any
 
 from socialfinance.council.statistics import Chance
 from socialfinance.council.view import NO_STAKE, View
-from socialfinance.reports.frames import each, groups, shown
+from socialfinance.reports.frames import each, groups, missing, odds, percent, shown, thousands, written
 from socialfinance.reports.numbers import (
     NOTHING,
     PEOPLE,
@@ -79,7 +79,8 @@ def _cost(page: Page, view: View) -> None:
         rows.append(
             (
                 row.deal, titles[row.payer], with_error(row.expected, row.standard_error, THOUSANDS),
-                _k(row.p5), _k(row.p95), _or_no_cap(row.contract_value), _or_no_cap(row.maximum),
+                thousands(row.p5), thousands(row.p95), _or_no_cap(row.contract_value),
+                _or_no_cap(row.maximum),
             )
         )  # fmt: skip
     head = ("Deal", "Payer", "Expected", "P5", "P95", "Cap on outcome payments", "Most under the terms")
@@ -106,10 +107,12 @@ def _budget(page: Page, view: View) -> None:
     table = shown(view.exposure, ("expected", "budget", "largest"))
     rows = [
         (
-            row.financial_year, _k(row.plan), _k(row.budget),
-            with_error(row.expected, row.standard_error, THOUSANDS), _k(row.p95), _k(row.largest),
-            _odds(row.chance_over), _k(row.mean_over), _odds(row.chance_under), _k(row.mean_under),
-            *((_k(row.reserve_left), _odds(row.chance_uncovered)) if plan else ()),
+            row.financial_year, thousands(row.plan), thousands(row.budget),
+            with_error(row.expected, row.standard_error, THOUSANDS), thousands(row.p95),
+            thousands(row.largest),
+            odds(row.chance_over), thousands(row.mean_over), odds(row.chance_under),
+            thousands(row.mean_under),
+            *((thousands(row.reserve_left), odds(row.chance_uncovered)) if plan else ()),
         )
         for row in each(table)
     ]  # fmt: skip
@@ -146,12 +149,12 @@ def _caps(view: View) -> str:
     plan = view.budget[0]
     if plan is None or not plan.caps:
         return "No year has a cap of its own."
-    odds = [
-        f"{row.financial_year} {_odds(row.chance_over_cap)}"
+    chances = [
+        f"{row.financial_year} {odds(row.chance_over_cap)}"
         for row in each(view.exposure)
         if row.financial_year in plan.caps
     ]
-    return f"Odds that a year's cap is passed: {', '.join(odds)}."
+    return f"Odds that a year's cap is passed: {', '.join(chances)}."
 
 
 def _savings(page: Page, view: View) -> None:
@@ -171,8 +174,9 @@ def _savings(page: Page, view: View) -> None:
     for year in [*years, ""]:
         cells = (
             with_error(mine.loc[year, "expected"], mine.loc[year, "standard_error"], THOUSANDS),
-            _k(mine.loc[year, "p5"]), _k(mine.loc[year, "p95"]), _k(others.get(year, 0.0)),
-            _k(freed.loc[year, "expected"]), _k(freed_others.get(year, 0.0)),
+            thousands(mine.loc[year, "p5"]), thousands(mine.loc[year, "p95"]),
+            thousands(others.get(year, 0.0)),
+            thousands(freed.loc[year, "expected"]), thousands(freed_others.get(year, 0.0)),
         )  # fmt: skip
         rows.append((year or "Life", *cells))
     head = ("Year", "Cashable, here", "P5", "P95", "Cashable, other agencies", "Not cashable, here",
@@ -185,9 +189,10 @@ def _effect(page: Page, view: View) -> None:
     table = shown(view.effect, ("saved", "paid"))
     rows = [
         (
-            row.financial_year, _k(row.paid), _k(row.saved),
-            with_error(row.net, row.standard_error, THOUSANDS), _k(row.p5), _k(row.p95), _k(row.so_far),
-            _odds(row.chance_positive_so_far),
+            row.financial_year, thousands(row.paid), thousands(row.saved),
+            with_error(row.net, row.standard_error, THOUSANDS), thousands(row.p5), thousands(row.p95),
+            thousands(row.so_far),
+            odds(row.chance_positive_so_far),
         )
         for row in each(table)
     ]  # fmt: skip
@@ -206,11 +211,11 @@ def _against(page: Page, view: View) -> None:
         for i, row in enumerate(each(table)):
             rows.append(
                 (
-                    deal if not i else "", row.alternative, _k(row.their_net_cost_pv),
+                    deal if not i else "", row.alternative, thousands(row.their_net_cost_pv),
                     with_error(row.difference_pv, row.difference_error, THOUSANDS),
-                    f"{_k(row.difference_p5)}{TIE}to{TIE}{_k(row.difference_p95)}",
-                    NOTHING if row.alternative == NO_STAKE else _percent(row.share_of_cost),
-                    _odds(row.chance_dearer),
+                    f"{thousands(row.difference_p5)}{TIE}to{TIE}{thousands(row.difference_p95)}",
+                    NOTHING if row.alternative == NO_STAKE else percent(row.share_of_cost),
+                    odds(row.chance_dearer),
                 )
             )  # fmt: skip
     head = (
@@ -286,8 +291,9 @@ def _risk(page: Page, view: View) -> None:
         rows.append(
             (
                 name, base, with_error(row["difference_pv"], row["difference_error"], THOUSANDS),
-                _percent(row["share_of_cost"]), _percent(row["risk_moved"]), _k(row["worst_there"]),
-                _k(row["worst_here"]), _bp(row["spread"]), _rate(all_in), _percent(row["break_even_uplift"]),
+                percent(row["share_of_cost"]), percent(row["risk_moved"]), thousands(row["worst_there"]),
+                thousands(row["worst_here"]), _bp(row["spread"]), _rate(all_in),
+                percent(row["break_even_uplift"]),
             )
         )  # fmt: skip
     if not rows:
@@ -353,7 +359,7 @@ def _exits(page: Page, view: View) -> None:
         page.say("10. No contract here can be ended by agreement at a price in its terms.")
     turned = [
         (
-            row.deal, row.input, _number(row.plan), _k(row.swing), _at(row.pays_for_itself_at),
+            row.deal, row.input, _number(row.plan), thousands(row.swing), _at(row.pays_for_itself_at),
             _at(row.as_alternative_at),
         )
         for row in each(view.switches)
@@ -374,47 +380,29 @@ def _titles(view: View) -> dict[str, str]:
     return {name: one.title or name for name, one in view.ready.parties.items()}
 
 
-def _none(value: Any) -> bool:
-    return value is None or value != value
-
-
-def _k(value: Any) -> str:
-    return NOTHING if _none(value) else text(float(value), None, THOUSANDS)
-
-
 def _pounds(value: Any) -> str:
-    return NOTHING if _none(value) else text(float(value), None, POUNDS._replace(before=""))
-
-
-def _percent(value: Any) -> str:
-    return NOTHING if _none(value) else text(float(value), None, PERCENT)
+    return written(value, POUNDS._replace(before=""))
 
 
 def _rate(value: Any) -> str:
     """A rate, where it is one that money can have: far below nil, cash on both sides hardly differs."""
-    if not _none(value) and float(value) < LEAST_RATE:
+    if not missing(value) and float(value) < LEAST_RATE:
         return NOTHING
-    return NOTHING if _none(value) else text(float(value), None, PERCENT._replace(usual=2))
+    return written(value, PERCENT._replace(usual=2))
 
 
 def _bp(value: Any) -> str:
-    return NOTHING if _none(value) else text(float(value), None, POINTS)
+    return written(value, POINTS)
 
 
 def _or_no_cap(value: Any) -> str:
-    return "no cap" if _none(value) else _k(value)
+    return "no cap" if missing(value) else thousands(value)
 
 
-def _odds(value: Any) -> str:
-    if _none(value):
-        return NOTHING
-    return "none seen" if value == 0.0 else "always" if value == 1.0 else f"{value:.1%}"
-
-
-def _share(odds: Chance) -> str:
-    if odds.share in (0.0, 1.0):
-        return _odds(odds.share)
-    return with_error(odds.share, odds.error, PERCENT)
+def _share(chance: Chance) -> str:
+    if chance.share in (0.0, 1.0):
+        return odds(chance.share)
+    return with_error(chance.share, chance.error, PERCENT)
 
 
 def _number(value: float) -> str:
@@ -422,9 +410,9 @@ def _number(value: float) -> str:
 
 
 def _at(value: Any) -> str:
-    return "never" if _none(value) else _number(float(value))
+    return "never" if missing(value) else _number(float(value))
 
 
 def year_cells(values: Sequence[float]) -> tuple[str, ...]:
     """Pounds by year as £000."""
-    return tuple(_k(value) for value in values)
+    return tuple(thousands(value) for value in values)

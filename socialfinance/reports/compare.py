@@ -7,7 +7,7 @@ from typing import Any
 from socialfinance.core.currency import CURRENCIES
 from socialfinance.pricing.compare import GROUPS, Comparison, over_all
 from socialfinance.reports.console import day, limits
-from socialfinance.reports.frames import each, groups
+from socialfinance.reports.frames import each, groups, missing, odds, written
 from socialfinance.reports.numbers import NOTHING, PERCENT, THOUSANDS, TIE, text, with_error
 from socialfinance.reports.page import Page
 
@@ -44,11 +44,11 @@ def fund_page(some: dict[str, Comparison]) -> str:
     )
     rows = [
         (
-            row.structure, _with(row.investor_irr, row.investor_irr_error, PERCENT),
-            _odds(row.loss_probability), _text(row.gain, THOUSANDS),
-            _with(row.net_cost, row.net_cost_error, THOUSANDS), _text(row.net_cost_p95, THOUSANDS),
-            _text(row.net_cost_p99, THOUSANDS), _with(row.less_in_house, row.less_error, THOUSANDS),
-            _text(row.share_of_cost, PERCENT),
+            row.structure, written(row.investor_irr, PERCENT, row.investor_irr_error),
+            odds(row.loss_probability), written(row.gain, THOUSANDS),
+            written(row.net_cost, THOUSANDS, row.net_cost_error), written(row.net_cost_p95, THOUSANDS),
+            written(row.net_cost_p99, THOUSANDS), written(row.less_in_house, THOUSANDS, row.less_error),
+            written(row.share_of_cost, PERCENT),
         )
         for row in each(over_all(some))
     ]  # fmt: skip
@@ -67,7 +67,7 @@ def fund_page(some: dict[str, Comparison]) -> str:
         ("net_cost", "Council net cost, present value (£000)", THOUSANDS),
     ):
         lines = [
-            (deal, *(_text(table.loc[name, measure], scale) for name in names))
+            (deal, *(written(table.loc[name, measure], scale) for name in names))
             for deal, table in tables.items()
         ]
         page.table(title, ("Programme", *(name.replace("-", " ") for name in names)), lines)
@@ -106,12 +106,12 @@ def _table(page: Page, found: Comparison) -> None:
     for row in each(found.table):
         rows.append(
             (
-                row.structure, _with(row.investor_irr, row.investor_irr_error, PERCENT),
-                _text(row.investor_irr_p5, PERCENT), _odds(row.loss_probability),
-                _with(row.net_cost, row.net_cost_error, THOUSANDS), _text(row.net_cost_p95, THOUSANDS),
-                _text(row.net_cost_p99, THOUSANDS), _text(row.maximum, THOUSANDS),
-                _text(row.guaranteed, THOUSANDS), _odds(row.provider_loss_probability),
-                _text(row.system_rate, PERCENT),
+                row.structure, written(row.investor_irr, PERCENT, row.investor_irr_error),
+                written(row.investor_irr_p5, PERCENT), odds(row.loss_probability),
+                written(row.net_cost, THOUSANDS, row.net_cost_error), written(row.net_cost_p95, THOUSANDS),
+                written(row.net_cost_p99, THOUSANDS), written(row.maximum, THOUSANDS),
+                written(row.guaranteed, THOUSANDS), odds(row.provider_loss_probability),
+                written(row.system_rate, PERCENT),
             )
         )  # fmt: skip
     head = ("Structure", "Investor IRR", "P5", "Odds of loss", "Council net cost", "P95", "P99",
@@ -156,7 +156,7 @@ def _against(page: Page, found: Comparison) -> None:
 
 
 def _difference(row: Any) -> str:
-    share = "" if _none(row.share_of_cost) else f"\n{TIE}({text(row.share_of_cost, None, PERCENT)})"
+    share = "" if missing(row.share_of_cost) else f"\n{TIE}({text(row.share_of_cost, None, PERCENT)})"
     return with_error(row.difference, row.error, THOUSANDS) + share
 
 
@@ -179,7 +179,7 @@ def _sharing(page: Page, found: Comparison) -> None:
 
 
 def _shares(row: Any) -> str:
-    if row is None or _none(row.variance):
+    if row is None or missing(row.variance):
         return NOTHING
     return " / ".join(f"{100 * share:.0f}" for share in (row.variance, row.tail_95, row.tail_99)).replace(
         " ", TIE
@@ -191,9 +191,9 @@ def _transfer(page: Page, found: Comparison) -> None:
         return
     rows = [
         (
-            row.structure, _with(row.price, row.price_error, THOUSANDS), _text(row.borne, PERCENT),
-            _text(row.moved, PERCENT), _text(row.programme_shortfall, THOUSANDS),
-            NOTHING if _none(row.per_pound) else f"{row.per_pound:.2f}",
+            row.structure, written(row.price, THOUSANDS, row.price_error), written(row.borne, PERCENT),
+            written(row.moved, PERCENT), written(row.programme_shortfall, THOUSANDS),
+            NOTHING if missing(row.per_pound) else f"{row.per_pound:.2f}",
         )
         for row in each(found.transfer)
     ]  # fmt: skip
@@ -216,7 +216,7 @@ def _pairs(page: Page, found: Comparison) -> None:
     rows = [
         (
             row.structure, with_error(row.difference, row.error, THOUSANDS),
-            text(row.error_alone, None, THOUSANDS), f"{row.ratio:.2f}" if not _none(row.ratio) else NOTHING,
+            text(row.error_alone, None, THOUSANDS), f"{row.ratio:.2f}" if not missing(row.ratio) else NOTHING,
         )
         for row in each(table)
     ]  # fmt: skip
@@ -227,23 +227,3 @@ def _pairs(page: Page, found: Comparison) -> None:
         "it is near or above 1, the two costs hardly move together or move apart, and common draws do not "
         "help."
     )
-
-
-def _none(value: Any) -> bool:
-    return value is None or value != value
-
-
-def _text(value: Any, scale: Any) -> str:
-    return NOTHING if _none(value) else text(float(value), None, scale)
-
-
-def _with(value: Any, error: Any, scale: Any) -> str:
-    if _none(value):
-        return NOTHING
-    return with_error(float(value), None if _none(error) else float(error), scale)
-
-
-def _odds(value: Any) -> str:
-    if _none(value):
-        return NOTHING
-    return "none seen" if value == 0.0 else f"{value:.1%}"

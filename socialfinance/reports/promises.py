@@ -8,8 +8,8 @@ from typing import Any
 from socialfinance.council.liabilities import Estimate
 from socialfinance.council.promised import Exposure, firm
 from socialfinance.council.view import View
-from socialfinance.reports.frames import each, shown
-from socialfinance.reports.numbers import NOTHING, PERCENT, THOUSANDS, text, with_error
+from socialfinance.reports.frames import each, shown, thousands, written
+from socialfinance.reports.numbers import PERCENT, THOUSANDS, text, with_error
 from socialfinance.reports.page import Page
 
 ACROSS = 3
@@ -90,7 +90,7 @@ def _exposure_lines(view: View, one: Exposure) -> Iterator[tuple[str, ...]]:
     measured = one.assessed
     for i, promise in enumerate(one.promises):
         figures = (
-            _k(one.maximum), _estimate(measured.expected_loss), _k(measured.worst_case.value),
+            thousands(one.maximum), _estimate(measured.expected_loss), thousands(measured.worst_case.value),
             _odds(measured.called),
         )  # fmt: skip
         line = promise.treatment.name
@@ -98,7 +98,7 @@ def _exposure_lines(view: View, one: Exposure) -> Iterator[tuple[str, ...]]:
             line = one.tested.treatment
         yield (
             one.deal, promise.what, f"{line} ({promise.treatment.standard})",
-            *(figures if not i else (_k(promise.maximum), "with it", "", "")),
+            *(figures if not i else (thousands(promise.maximum), "with it", "", "")),
         )  # fmt: skip
 
 
@@ -132,17 +132,15 @@ def _assessed(page: Page, view: View) -> None:
 
 
 def _value(line: Any) -> str:
-    if line.value is None or line.value != line.value:
-        return NOTHING
-    if line.value == float("inf"):
-        return "no limit"
-    error = None if line.standard_error != line.standard_error else line.standard_error
-    return with_error(line.value, error, PERCENT if line.note == "share of paths" else THOUSANDS)
+    scale = PERCENT if line.note == "share of paths" else THOUSANDS
+    return written(line.value, scale, line.standard_error)
 
 
 def _in_a_year(line: Any) -> str:
     odds = text(line.chance, None, PERCENT._replace(decimals=1))
-    return f"{with_error(line.expected, line.standard_error, THOUSANDS)}, {_k(line.percentile)}, {odds}"
+    return (
+        f"{with_error(line.expected, line.standard_error, THOUSANDS)}, {thousands(line.percentile)}, {odds}"
+    )
 
 
 def _afford(page: Page, view: View) -> None:
@@ -173,8 +171,9 @@ def _in_the_accounts(page: Page, one: Exposure) -> None:
             row.financial_year, text(row.standing, None, PERCENT),
             with_error(row.ecl_12m, row.ecl_12m_error, THOUSANDS),
             with_error(row.ecl_lifetime, row.ecl_lifetime_error, THOUSANDS),
-            _k(row.stage_1), _k(row.stage_2), _k(row.unearned), _k(row.liability), _k(row.charged),
-            _k(row.payable),
+            thousands(row.stage_1), thousands(row.stage_2), thousands(row.unearned),
+            thousands(row.liability), thousands(row.charged),
+            thousands(row.payable),
         )
         for row in each(table)
     ]  # fmt: skip
@@ -196,12 +195,6 @@ def _title(one: Exposure) -> str:
 
 def _percent(view: View) -> str:
     return f"{100 * view.books.promises.worst_case:g}"
-
-
-def _k(value: Any) -> str:
-    if value is None or value != value:
-        return NOTHING
-    return "no limit" if value == float("inf") else text(float(value), None, THOUSANDS)
 
 
 def _estimate(one: Estimate) -> str:
