@@ -7,6 +7,7 @@ differ; pounds, present values at the portfolio's discount rate.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -197,6 +198,7 @@ def switches(
     found = []
     for name in chosen:
 
+        @cache  # both turning points begin on the same grid
         def costs(by: float, name: str = name) -> tuple[float, float]:
             return _costs(ready, deal, party, other, _scaled(deal, name, by))
 
