@@ -116,6 +116,7 @@ def simulate(
     chunk: int | None = None,
     progress: Callable[[int], None] | None = None,
     compare: bool = True,
+    checkpoint: str | Path | None = None,
 ) -> Result:
     """Price a portfolio over ``paths`` futures.
 
@@ -135,6 +136,8 @@ def simulate(
         Called with the number of paths just finished.
     compare
         Also run each deal in house and at the PWLB cost of money, on the same futures.
+    checkpoint
+        A folder in which finished blocks are kept: a run that was stopped goes on from there, same bits.
 
     Raises :class:`InputError` before anything runs where the input is wrong, and :class:`RunError` where a
     process died before it was done.
@@ -149,14 +152,14 @@ def simulate(
 
     size = CHUNK if chunk is None else chunk
     if isinstance(fund, Portfolio):
-        return run(fund, paths, seed, workers, size, progress, compare)
+        return run(fund, paths, seed, workers, size, progress, compare, checkpoint=checkpoint)
     loaded = fund if isinstance(fund, Loaded) else load(fund)
     inputs = {
         name: {"path": file.path, "sha256": file.sha256, "text": file.text}
         for name, file in loaded.inputs.items()
     }
     try:
-        result = run(loaded.portfolio, paths, seed, workers, size, progress, compare, inputs)
+        result = run(loaded.portfolio, paths, seed, workers, size, progress, compare, inputs, checkpoint)
         return replace(result, set=dict(loaded.set))
     except InputError as error:
         raise loaded.place(error) from None

@@ -45,6 +45,9 @@ def run_options(commands: Any) -> None:
     )
     run.add_argument("--deal", nargs="+", action="extend", default=[], metavar="NAME",
                      help="report on these deals only (all are run)")  # fmt: skip
+    run.add_argument(
+        "--checkpoint", metavar="FOLDER", help="keep finished blocks there, and go on from those it holds"
+    )
     set_option(run)
     run.add_argument("--quiet", action="store_true", help="no word of progress on stderr")
     json_option(run)
@@ -81,7 +84,7 @@ def _simulated(loaded: Loaded, options: argparse.Namespace, needs: Estimate) -> 
     with _progress(options, needs) as progress:
         return simulate(
             loaded, options.paths, options.seed, options.workers, options.chunk, progress,
-            not options.no_compare,
+            not options.no_compare, options.checkpoint,
         )  # fmt: skip
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from socialfinance.core.parties import PUBLIC
 from socialfinance.engine.accumulate import UNIT, Block, Kept, mean_and_error
 from socialfinance.engine.block import run_block
 from socialfinance.engine.cases import break_even_rows, bridge_rows, case_rows
+from socialfinance.engine.checkpoint import Checkpoint
 from socialfinance.engine.fund_rows import fund_rows
 from socialfinance.engine.ready import ReadyPortfolio, prepare
 from socialfinance.engine.ready_fund import ReadyFund
@@ -59,12 +61,14 @@ def simulate(
     progress: Progress | None = None,
     compare: bool = True,
     inputs: dict[str, dict[str, str]] | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Result:
     """Price a portfolio over ``paths`` futures.
 
     The same ``seed``, ``paths`` and inputs give the same bits whatever ``workers`` and ``chunk``.
     ``workers`` processes (default: one a core where the run is long enough to be worth it); ``compare`` also
-    runs each deal in house and at the PWLB cost of money. Raises
+    runs each deal in house and at the PWLB cost of money. ``checkpoint`` is a folder in which finished blocks
+    are kept: a run that was stopped goes on from there, with the same bits. Raises
     :class:`~socialfinance.core.errors.InputError` before anything runs where the input is incomplete or the
     run would not fit in memory.
     """
@@ -72,7 +76,8 @@ def simulate(
     needs = estimate(ready, paths, chunk, workers)
     check_memory(needs)
     kept = Kept(paths)
-    _run_blocks(ready, seed, needs, kept, progress, compare)
+    held = None if checkpoint is None else Checkpoint(checkpoint, _about(ready, seed, needs, compare))
+    _run_blocks(ready, seed, needs, kept, progress, compare, held)
     return _result(ready, seed, needs, kept, inputs or {}, compare)
 
 
@@ -143,21 +148,50 @@ def available_memory() -> int:
         return 2**62  # Windows: no way to know without a further library, so the run is not refused
 
 
+def _about(ready: ReadyPortfolio, seed: int, needs: Estimate, compare: bool) -> dict[str, Any]:
+    """All that a block of a run depends on, beside its own paths."""
+    from socialfinance import __version__
+
+    return {
+        "version": __version__, "seed": seed, "paths": needs.paths, "compare": compare, "backend": backend(),
+        "portfolio": ready.portfolio.model_dump(mode="json"),
+    }  # fmt: skip
+
+
 def _run_blocks(
-    ready: ReadyPortfolio, seed: int, needs: Estimate, kept: Kept, progress: Progress | None, compare: bool
-) -> None:
+    ready: ReadyPortfolio, seed: int, needs: Estimate, kept: Kept, progress: Progress | None, compare: bool,
+    held: Checkpoint | None = None,
+) -> None:  # fmt: skip
     blocks = [(first, min(needs.chunk, needs.paths - first)) for first in range(0, needs.paths, needs.chunk)]
 
-    def done(block: Block) -> None:
+    def add(block: Block) -> None:
         kept.add(block)
         if progress is not None:
             progress(block.count)
+
+    def done(block: Block) -> None:
+        if held is not None:
+            held.save(block)
+        add(block)
+
+    if held is not None:
+        blocks = [(first, count) for first, count in blocks if not _resumed(held, first, count, add)]
+    if not blocks:
+        return
 
     if needs.workers == 1:
         for first, count in blocks:
             done(run_block(ready, seed, first, count, compare))
         return
     run_in_processes(ready.portfolio, seed, compare, needs.workers, blocks, done)
+
+
+def _resumed(held: Checkpoint, first: int, count: int, add: Callable[[Block], None]) -> bool:
+    """Take a block that was finished before; whether there was one."""
+    block = held.load(first, count)
+    if block is not None:
+        add(block)
+    return block is not None
 
 
 def _result(
