@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -94,15 +95,20 @@ def tornado_command(options: argparse.Namespace) -> int:
     try:
         if options.effects:
             shares = first_and_total(portfolio, options.target, options.paths, options.seed, options.deal)
-            rows, text = rows_of(shares.table), effects_page(shares, page)
+            parts = {"rows": rows_of(shares.table), "figure": _about(shares, ("figure", "mean", "variance"))}
+            text = effects_page(shares, page)
         else:
             found = tornado(
                 portfolio, options.target, options.paths, options.seed, options.deal or None, options.count
             )
-            rows, text = rows_of(found.table), tornado_page(found, page)
+            parts = {"rows": rows_of(found.table),
+                     "figure": _about(found, ("figure", "unit", "value", "standard_error")),
+                     "left_out": [{"path": path, "why": why} for path, why in found.left_out]}  # fmt: skip
+            text = tornado_page(found, page)
     except InputError as error:
         raise loaded.place(error) from None
-    _write(options, loaded, {"target": options.target}, {"rows": rows})
+    asked = {"target": options.target, "count": options.count, "effects": options.effects}
+    _write(options, loaded, asked, parts)
     show(text)
     return OK
 
@@ -118,6 +124,8 @@ def stress_command(options: argparse.Namespace) -> int:
         raise InputError("give a --target, or a limit with --reverse", field="--target")
     if options.grid and not options.target:
         raise InputError("needs a --target", field="--grid")
+    if options.only and (options.grid or not options.target):
+        raise InputError("chooses among the stresses of a --target, without --grid", field="--only")
     loaded, _ = prepared(options.name, options.json, options.set)
     portfolio, parts, text = loaded.portfolio, {}, ""
     try:
@@ -136,12 +144,14 @@ def stress_command(options: argparse.Namespace) -> int:
             way = reverse(portfolio, options.reverse, options.paths, options.seed, options.deal)
             parts["reverse"] = rows_of(way.table)
             parts["likeliest"] = [
-                {"path": way.path, "probability": way.probability, "distance": way.distance}
-            ]
+                {"path": way.path, "value": way.value, "probability": way.probability,
+                 "standard_error": way.standard_error, "distance": way.distance, "missing": way.missing}
+            ]  # fmt: skip
             text += ("\n" if text else "") + reverse_page(way, begin(*_head(loaded), "Past a limit"))
     except InputError as error:
         raise loaded.place(error) from None
-    _write(options, loaded, {"target": options.target, "reverse": options.reverse}, parts)
+    asked = {"target": options.target, "only": options.only, "grid": options.grid, "reverse": options.reverse}
+    _write(options, loaded, asked, parts)
     show(text)
     return OK
 
@@ -172,6 +182,11 @@ def _head(loaded: Any) -> tuple[str, Any, str]:
     return portfolio.title or portfolio.name, loaded.set, CURRENCIES[portfolio.currency].symbol
 
 
+def _about(found: Any, names: Sequence[str]) -> dict[str, Any]:
+    """What the rows are of."""
+    return {name: getattr(found, name) for name in names}
+
+
 def _write(options: argparse.Namespace, loaded: Any, asked: dict[str, Any], parts: dict[str, Any]) -> None:
     from socialfinance.io.write import write_json
 
@@ -199,9 +214,12 @@ def _number(path: str, written: str) -> float:
     except ValueError:
         pass
     try:
-        return float(written)
+        value = float(written)
     except ValueError:
-        raise InputError("is not a number", file="--axis", field=path, given=written.strip()) from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError("is not a number", file="--axis", field=path, given=written.strip())
+    return value
 
 
 def _measures(given: Sequence[str]) -> dict[str, Any]:

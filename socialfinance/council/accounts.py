@@ -12,8 +12,10 @@ from socialfinance.council.numbers import Array
 from socialfinance.council.statistics import figure
 from socialfinance.council.treatment import (
     BY_DRAWDOWN,
+    CAPITAL_GRANT,
     CAPITAL_PART,
     SPLIT,
+    WORKS,
     Column,
     by_column,
     capital_part,
@@ -105,7 +107,7 @@ def capital_side(
 ) -> capital.Side:
     """The capital side of a council under the deals as contracted, beside what the file tells of its own."""
     finances = capital.Finances() if given is None else capital.Finances(
-        **{name: getattr(given, name) for name in capital.Finances._fields if hasattr(given, name)}
+        **{name: getattr(given, name) for name in capital.Finances._fields if name in given.model_fields_set}
     )  # fmt: skip
     rate = finances.loan_rate if finances.loan_rate is not None else ready.discount
     leases = [one for one in (_lease(ready, deal, party, rate) for deal in books) if one is not None]
@@ -113,10 +115,28 @@ def capital_side(
         f"lease_{field}": sum((lease[field] for lease in leases[1:]), leases[0][field])
         for field in ("additions", "interest", "written_down")
     } if leases else {}  # fmt: skip
+    paid = [one for one in (_from_reserves(ready, deal, party) for deal in books) if one is not None]
+    if paid:
+        more["revenue"] = sum(paid[1:], paid[0])
     return capital.by_year(
         ready.calendar.financial_years, capital.spending_of(columns, **more),
         finances._replace(loan_rate=rate),
     )  # fmt: skip
+
+
+def _from_reserves(ready: ReadyPortfolio, books: DealBooks, party: str) -> Array | None:
+    """What a council that builds from its reserves pays itself: works less grants so far, no borrowing."""
+    terms = books.deal.deal.instrument
+    if terms.kind != "council-build" or terms.funded_from == "pwlb loans":
+        return None
+    columns = columns_of(ready, books, party)[OWN]
+    works, grants = (columns.get(rule[:2], np.zeros(1)) for rule in (WORKS, CAPITAL_GRANT))
+    needed = np.cumsum(-works - grants, axis=0)
+    if needed.ndim != 2:
+        return None
+    so_far = np.maximum.accumulate(np.maximum(needed, 0.0), axis=0)
+    paid: Array = np.diff(so_far, axis=0, prepend=0.0)
+    return paid
 
 
 def _lease(ready: ReadyPortfolio, books: DealBooks, party: str, rate: float) -> dict[str, Array] | None:

@@ -53,7 +53,7 @@ class Spending(NamedTuple):
     """paid for out of the year's revenue"""
     lease_sum: ArrayLike = 0.0
     """capital sums against lease liabilities (income strips): what they pay for enters the requirement as the
-    lease, not a second time as spending"""
+    lease, not a second time as spending; what later spending leaves of them pays for earlier spending"""
     set_aside: ArrayLike = 0.0
     """capital receipts that repay debt, such as repayments of capital loans: they lower the requirement, and
     take nothing off MRP"""
@@ -214,7 +214,11 @@ def provision(spent: Array, life: int, method: str, rate: float = 0.0, operation
     instalments 1 / life a year; by annuity the principal of a level payment at ``rate`` (``mrp.annuity``).
     InputError for the CFR and regulatory methods, which are closed to new spending.
     """
-    charge = _shares(life, method, rate)
+    return _by_share(spent, _shares(life, method, rate), operational)
+
+
+def _by_share(spent: Array, charge: Array, operational: int) -> Array:
+    """Spending by year charged by each year's share of a pound, from the year after it or its use."""
     found = np.zeros(spent.shape)
     for year in range(len(spent)):
         start = max(year, operational) + 1
@@ -248,7 +252,8 @@ def _on_loans(allowance: Array) -> Array:
 def by_year(years: Sequence[str], spending: Spending, finances: Finances | None = None) -> Side:
     """The capital side by financial year.
 
-    unfinanced = spending - revenue, lease sums, grants and receipts applied, in this order; CFR = open +
+    unfinanced = spending - revenue, lease sums, grants and receipts applied, in this order, and below nil in
+    a year whose lease sums pay for spending of earlier years; CFR = open +
     unfinanced + lease additions - MRP - receipts set aside (``mrp.cfr_roll``); financing cost = interest +
     MRP - investment income; ratio = financing cost / net revenue stream; headroom = limit - (loans + lease
     liability); benchmark = CFR less leases - resources - what is unapplied + liquidity; to borrow =
@@ -355,12 +360,54 @@ def _charged(flows: Mapping[str, Array], found: Frame, spending: Spending, own: 
     directed = np.maximum(flows["directed"] - over, 0.0)
     rate = own.mrp_rate if own.mrp_rate is not None else own.loan_rate or 0.0
     in_use = whole("operational", spending.operational, 0, 1000)
-    made = provision(assets, own.asset_life, own.mrp, rate, in_use)
-    made = made + provision(directed, mrp.CAPITALISATION_LIFE, own.mrp, rate)
+    spare = np.minimum.accumulate(_applied(flows["lease_sum"], found["by_lease_sum"])[1][::-1], axis=0)[::-1]
+    made, back = _charged_and_paid(
+        (
+            (assets, _shares(own.asset_life, own.mrp, rate), in_use),
+            (directed, _shares(mrp.CAPITALISATION_LIFE, own.mrp, rate), 0),
+        ),
+        spare,
+    )
+    found["by_lease_sum"] = found["by_lease_sum"] + back
+    found["unfinanced"] = found["unfinanced"] - back
+    found["unapplied"] = np.maximum(found["unapplied"] - np.cumsum(back, axis=0), 0.0)
     made = made + _on_loans(flows["loss_allowance"])
     before = _like(_array("mrp_on_opening", _or_nil(own.mrp_on_opening), n), made)
     leases = flows["lease_written_down"]
     return {"mrp": made + before + leases, "mrp_leases": leases, "mrp_of_spending": made}
+
+
+def _charged_and_paid(spent: Sequence[tuple[Array, Array, int]], spare: Array) -> tuple[Array, Array]:
+    """MRP by year, and what lease sums pay of earlier years' spending, the oldest first.
+
+    ``spent`` is unfinanced spending by year, each year's share of a pound, and the year in use. ``spare`` is
+    what is kept of lease sums at each year's end and never needed later. What they pay lowers all later
+    charges on that spending in proportion, so that it ends when it would have.
+    """
+    made, back = np.zeros(spare.shape), np.zeros(spare.shape)
+    if not np.any(spare > 0.0):
+        for amounts, shares, in_use in spent:
+            made += _by_share(amounts, shares, in_use)
+        return made, back
+    lots = [
+        (amounts[year], shares, max(year, in_use) + 1, year)
+        for year in range(len(spare)) for amounts, shares, in_use in spent if np.any(amounts[year] > 0.0)
+    ]  # fmt: skip
+    owed, kept = [lot[0] for lot in lots], [np.ones(spare.shape[1:]) for _ in lots]
+    for year in range(len(spare)):
+        left = np.maximum(spare[year] - back.sum(axis=0), 0.0)
+        for i, (amount, shares, first, when) in enumerate(lots):
+            if when > year:
+                break
+            due = shares[year - first] if first <= year < first + len(shares) else 0.0
+            charge = kept[i] * amount * due
+            before = owed[i] - charge
+            paid = np.clip(before, 0.0, left)
+            stays = np.divide(before - paid, before, out=np.zeros(paid.shape), where=before > 0.0)
+            kept[i], owed[i], left = kept[i] * stays, before - paid, left - paid
+            made[year] += charge
+            back[year] += paid
+    return made, back
 
 
 def _rolled(found: Frame, flows: Mapping[str, Array], own: Finances) -> Frame:

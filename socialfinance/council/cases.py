@@ -52,7 +52,7 @@ class Exit(NamedTuple):
     compensation: float
     """for investors, by the terms"""
     other: float
-    """paid afterwards for people already started, less what comes back"""
+    """paid afterwards for people already started and on its guarantees, less what comes back"""
     going_on: float
     """paid afterwards if the contract goes on as planned"""
 

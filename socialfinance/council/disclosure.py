@@ -6,6 +6,7 @@ its classification are for the council's accountant and auditor.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Literal, NamedTuple
 
@@ -77,12 +78,13 @@ def most_likely(amounts: Array, nearest: float = 1_000.0) -> tuple[float, float]
 
 def draft_note(
     promise: Promise, assessed: Assessment, tested: Tested | None = None, *, as_at: date,
-    liability: float | None = None,
+    liability: float | None = None, together: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """A draft of what the accounts would say of a promise, plain text; for a commitment one sentence.
 
-    ``liability``: what is recognised for a financial guarantee contract, pounds. InputError where the
-    promise's rules need a figure that is not given.
+    ``liability``: what is recognised for a financial guarantee contract, pounds. ``together``: other promises
+    that the figures include, as they were measured with it. InputError where the promise's rules need a
+    figure that is not given.
     """
     if promise.treatment in COMMITMENTS:
         return _commitment(promise)
@@ -93,7 +95,13 @@ def draft_note(
         f"{promise.treatment.reason}. Basis: {promise.treatment.citation}.",
         _recognised(promise, tested, liability),
     ]
-    if tested is None or tested.treatment != ias37.REMOTE:
+    if together:
+        lines.append(
+            f"The figures are those of {len(together) + 1} promises together, this one and "
+            f"{'; '.join(together)}: they count once, and not in each of their notes."
+        )
+    elsewhere = promise.treatment in (FINANCIAL_GUARANTEE, DERIVATIVE, OWN_DEBT)
+    if elsewhere or tested is None or tested.treatment != ias37.REMOTE:
         lines += _exposure(assessed)
     lines += [f"To look at: {flag}." for flag in promise.flags]
     lines.append(

@@ -30,6 +30,8 @@ THROUGH = date(2030, 3, 31)
 FROM = date(2025, 4, 1)
 LIGHT_TOUCH, WORKS = 663_540.0, 5_193_000.0
 """Pounds with VAT from which a contract is above the threshold, from 1 January 2026."""
+WITH_VAT = 1.2
+"""Files give amounts without VAT: what one comes to where the full rate falls on it."""
 WELL_BEING = 2_000_000.0
 """Pounds of undervalue that the general disposal consent allows for well-being."""
 
@@ -221,6 +223,11 @@ def _named(promises: tuple[Promise, ...]) -> str:
 def _power(look: Look) -> tuple[Verdict, str]:
     if look.terms.kind == "do-nothing":
         return PASS, "nothing is done, so no power is needed"
+    if look.terms.kind == "income-strip":
+        return QUERY, (
+            "land is let for a long term, and a rent owed for all of it whatever tenants pay: the terms "
+            "state no power and no decision [unverified]"
+        )
     if not look.promises:
         return PASS, "ordinary spending under the general power of competence; the council guarantees nothing"
     missing = [f"{one.what}: {_rests_on(one)}" for one in look.promises if _rests_on(one)]
@@ -352,6 +359,12 @@ def _credit(look: Look) -> tuple[Verdict, str]:
             f"payable whatever the results, beyond 12 months: {_named(owed)}; likely a credit arrangement, "
             "inside the borrowing limits [unverified]"
         )
+    layers = tuple(one for one in look.promises if one.terms is not None and one.due > YEAR)
+    if layers and _covered(look) >= 1.0 - 1e-9:
+        return QUERY, (
+            f"together they pay all of a loss, beyond 12 months: {_named(layers)}; likely a credit "
+            "arrangement, inside the borrowing limits [unverified]"
+        )
     if look.promises:
         return PASS, f"payable on a loss and for part of it: {_named(look.promises)} [unverified]"
     return PASS, "nothing is payable whatever the results"
@@ -418,6 +431,11 @@ def _procurement(look: Look) -> tuple[Verdict, str]:
             f"{what} {most} is above the threshold for social services (light touch, £{LIGHT_TOUCH:,.0f} "
             f"with VAT): the file does not say by which procedure it is awarded{own}"
         )
+    if value * WITH_VAT > LIGHT_TOUCH:
+        return QUERY, (
+            f"{what} of up to £{value:,.0f} is above the threshold for social services (light touch, "
+            f"£{LIGHT_TOUCH:,.0f} with VAT) if VAT falls on it"
+        )
     return PASS, (
         f"{what} of up to £{value:,.0f} is below the threshold for social services (light touch, "
         f"£{LIGHT_TOUCH:,.0f} with VAT)"
@@ -446,6 +464,11 @@ def _works(look: Look) -> tuple[Verdict, str]:
             f"works of £{value:,.0f}{ordered} are above the threshold (£{WORKS:,.0f} with VAT): the "
             "file does not say by which procedure they are awarded"
         )
+    if value * WITH_VAT > WORKS:
+        return QUERY, (
+            f"works of £{value:,.0f}{ordered} are above the threshold (£{WORKS:,.0f} with VAT) if VAT "
+            "falls on them"
+        )
     return PASS, f"works of £{value:,.0f} are below the threshold (£{WORKS:,.0f} with VAT)"
 
 
@@ -468,6 +491,13 @@ def _consideration(look: Look) -> tuple[Verdict, str]:
         return PASS, "no land is disposed of"
     short = _undervalue(look)
     if short < 1.0:
+        terms: Any = look.terms
+        late = any(one.land > 0.0 for one in terms.capital.values())
+        if late or any(one.share > 0.0 and one.quarter > YEAR for one in terms.land.payments):
+            return QUERY, (
+                "land goes in at its market value, but is paid for later or left in as capital: whether that "
+                "is worth as much is for a valuer [unverified]"
+            )
         return PASS, "land goes in at its market value"
     if short > WELL_BEING:
         return QUERY, (
@@ -509,6 +539,12 @@ def _consolidation(look: Look) -> tuple[Verdict, str]:
             f"the council stands behind up to {share:.0%} of the vehicle's funding: whether it consolidates "
             "the vehicle is a question for its auditor [unverified]"
         )
+    owned = _owned(look)
+    if owned >= MOSTLY - 1e-9:
+        return QUERY, (
+            f"the council puts in {owned:.0%} of the vehicle's capital, or has as much of its surplus: "
+            "whether it consolidates the vehicle is a question for its auditor [unverified]"
+        )
     if share <= 0.0:
         return PASS, "the council stands behind none of the vehicle's funding"
     return PASS, f"the council stands behind up to {share:.0%} of the vehicle's funding [unverified]"
@@ -520,9 +556,45 @@ def _backed(look: Look) -> float:
     commitment = lowered.commitment or 0.0
     if look.terms != look.deal.deal.instrument or commitment <= 0.0:
         return 0.0
-    layers = sum(amount for role, amount in lowered.guaranteed.items() if role in look.roles)
+    most = sum(amount for role, amount in lowered.guaranteed.items() if role in look.roles)
+    pegged = any(getattr(look.terms, name, None) is not None for name in ("peg", "floor"))
+    layers = most if pegged else min(most, commitment * _covered(look))
     other = max((_share(look, one, commitment) for one in look.promises if one.terms is None), default=0.0)
     return min(1.0, layers / commitment + other)
+
+
+def _owned(look: Look) -> float:
+    """The council's part of a vehicle's own capital, land included, or of its surplus where that is more."""
+    if look.terms.kind != "asset-backed":
+        return 0.0
+    land: Any = look.terms.land
+    agreed = float(look.deal.deal.programme.land.value if land.agreed is None else land.agreed)  # type: ignore[union-attr]
+    capital = look.terms.capital.values()
+    put_in = [(one.amount + one.land * agreed, one.by in look.roles) for one in capital]
+    surplus = [(one.surplus, one.by in look.roles) for one in capital]
+    parts = [
+        sum(worth for worth, mine in some if mine) / max(sum(worth for worth, _ in some), 1e-9)
+        for some in (put_in, surplus)
+    ]
+    return float(max(parts))
+
+
+def _covered(look: Look) -> float:
+    """What the council's layers pay if all that is committed is lost, over it; the order of layers counts."""
+    whole = look.deal.own.lowered.commitment or 0.0
+    if whole <= 0.0 or look.terms != look.deal.deal.instrument:
+        return 0.0
+    left, mine = whole, 0.0
+    for one in getattr(look.terms, "layers", ()):
+        unit = 1.0 if one.unit == "pounds" else whole
+        loss = left if one.of == "what is left" else whole
+        end = loss if one.detach is None else min(loss, one.detach * unit)
+        paid = one.cover * max(0.0, end - one.attach * unit)
+        caps = (one.cap, None if one.cap_rate is None else one.cap_rate * whole)
+        paid = min([left, paid, *(cap for cap in caps if cap is not None)])
+        left -= paid
+        mine += paid if one.guarantor in look.roles else 0.0
+    return mine / whole
 
 
 def _share(look: Look, promise: Promise, commitment: float) -> float:

@@ -100,25 +100,26 @@ def _exposure(
         *yearly, maximum=most, percentile=how.worst_case, cost_of_risk=how.cost_of_risk,
         years=ready.calendar.financial_years,
     )  # fmt: skip
-    tested = under_ias37(
-        (yearly[0] - yearly[1]).sum(axis=0), "many" if first.by == "pool" else "one", how.remote
-    )
+    tested = under_ias37(yearly[0].sum(axis=0), "many" if first.by == "pool" else "one", how.remote)
     ecl = liability = None
     if any(one.treatment is FINANCIAL_GUARANTEE for one in some):
         ends = _year_ends(deal)
         rate = ready.discount if how.rate is None else how.rate
-        lag = max(one.claim_lag for one in some)
+        lag = _lag(some, flows.calls)
         ecl = ecl_table(flows.calls, back, year_ends=list(ends.values()), lag=lag, rate=rate, by=first.by)
-        liability = liability_table(ecl, premium=float(fees[0].mean()))
+        liability = liability_table(ecl, premium=_premium(deal, party), term=_term(deal))
         for table in (ecl, liability):
             table.insert(0, "financial_year", list(ends))
     recognised = None if liability is None else float(liability["liability"].iloc[0])
     as_at = deal.calendar.start if liability is None else _first_end(deal)
     title = ready.parties[party].title or party
     notes = tuple(
-        draft_note(one._replace(council=title), assessed, tested, as_at=as_at, liability=recognised)
+        draft_note(
+            one._replace(council=title), assessed, tested, as_at=as_at, liability=recognised,
+            together=[other.what for other in some if other is not one],
+        )
         for one in some
-    )
+    )  # fmt: skip
     net = yearly[0] - yearly[1] - yearly[2]
     return Exposure(deal.name, some, most, net, assessed, tested, ecl, liability, notes)
 
@@ -128,6 +129,37 @@ def _maximum(deal: ReadyDeal, party: str, some: tuple[Promise, ...], is_call: bo
     if is_call:
         return most_called(deal, party)
     return sum(np.inf if one.maximum is None else one.maximum for one in some)
+
+
+def _lag(some: Sequence[Promise], calls: Array) -> int:
+    """Quarters from claim to payment: the longest of the layers' that every call leaves room for.
+
+    Calls of several layers are booked on one leg, so they have one lag.
+    """
+    paid = np.flatnonzero(np.any(calls > 0.0, axis=1))
+    longest = min(max(one.claim_lag for one in some), len(calls) - 1)
+    return longest if not len(paid) else min(longest, int(paid[0]))
+
+
+def _premium(deal: ReadyDeal, party: str) -> float:
+    """Fees due at close by the terms, pounds, its part by role; they may be paid with the first drawing."""
+    layers = getattr(deal.deal.instrument, "layers", ())
+    upfront = getattr(deal.own.lowered.terms, "upfront", ())
+    return float(
+        sum(
+            amount * dict(deal.roles[layer.guarantor]).get(party, 0.0)
+            for layer, amount in zip(layers, upfront, strict=False)
+            if layer.guarantor in deal.roles
+        )
+    )
+
+
+def _term(deal: ReadyDeal) -> int | None:
+    """Row at which the loan that is guaranteed is to be repaid, over which a fee is earned; None: unknown."""
+    terms = deal.deal.instrument
+    repayment = getattr(terms, "repayment", None) or getattr(getattr(terms, "loan", None), "repayment", None)
+    last = getattr(repayment, "last_quarter", None)
+    return None if last is None else max(1, min(int(last), deal.calendar.quarters))
 
 
 def _years(ready: ReadyPortfolio, deal: ReadyDeal, rows: Array) -> Array:

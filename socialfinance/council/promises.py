@@ -218,7 +218,8 @@ def _layers(
     for i, one in enumerate(layers):
         whole = guaranteed.get(one.guarantor, 0.0)
         most = whole if alone.get(one.guarantor) == 1 else min(whole, _own_limit(deal, i))
-        everything = one.cover == 1.0 and one.attach == 0.0 and one.detach is None and one.cap is None
+        to_the_end = one.detach is None or (one.unit != "pounds" and one.detach >= 1.0)
+        everything = one.cover == 1.0 and one.attach == 0.0 and to_the_end and one.cap is None
         unconditional = (BORROWING,) if everything and owes == "nobody beyond the results" else ()
         yield _Draft(
             one.guarantor, f"guarantee, layer {i + 1}: {_said(one)}", "guarantee call", most, _event(owes),

@@ -302,12 +302,12 @@ class View:
         better = all(net >= -HALF_A_PENNY for net in agreed.values())
         rows: list[tuple[Any, ...]] = [
             ("as agreed", agency, saved[agency], paid[agency], agreed[agency],
-             max(0.0, saved[agency] - cost), better)
+             max(0.0, saved[agency] - cost) if agency in savers else 0.0, better)
             for agency in self.agencies
         ]  # fmt: skip
         rules: tuple[purse.Rule, ...] = ("pro rata to savings", "equal", "shapley")
-        for rule in rules:
-            if not savers or cost < 0.0 or (rule == "shapley" and len(savers) > purse.MOST_AGENCIES):
+        for rule in rules if savers and cost >= 0.0 else ():
+            if rule == "shapley" and len(savers) > purse.MOST_AGENCIES:
                 continue
             out = purse.share_out(savers, cost, rule)
             rows += [

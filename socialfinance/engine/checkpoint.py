@@ -1,7 +1,7 @@
 """A run that can be stopped at any moment and goes on where it was: finished blocks, kept in a folder.
 
-A block depends only on the inputs, the seed and its paths, so one that is there need not be run again,
-and the result has the same bits. A file is written whole or not at all; what is left half-written is never read.
+A block depends only on the inputs, the seed and its paths, so one that is there need not be run again, and
+the result has the same bits. A file is written whole or not at all; what is half-written is never read.
 """
 
 from __future__ import annotations

@@ -71,6 +71,10 @@ class CapitalSide(Sourced):
     """capital financing requirement"""
     loans: Pounds = 0.0
     """outstanding"""
+    mrp_on_opening: Pounds | None = None
+    """a year, on the requirement there is; none: none is reckoned"""
+    loans_repaid: Pounds | None = None
+    """principal of those loans repaid a year, at most what there is of them over the file's years"""
     net_revenue_stream: Annotated[Pounds, Field(gt=0)] | None = None
     """a year"""
     resources: Pounds = 0.0

@@ -18,7 +18,7 @@ from socialfinance.core.errors import InputError
 from socialfinance.core.parties import OUTSIDE, PUBLIC
 from socialfinance.engine.block import ALL_PUBLIC
 from socialfinance.engine.books import OWN, Accounts, Kept, expected_rate, keep_books
-from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, walk, with_deals
+from socialfinance.engine.ready import SUPPLIED, ReadyDeal, ReadyPortfolio, walk, with_deals
 from socialfinance.funds.portfolio import Deal
 from socialfinance.measures.paths import Key
 from socialfinance.measures.statistics import expected_flow_irr, quantile
@@ -34,6 +34,10 @@ HOUSE = ("in house, same costs", "council builds, from reserves")
 GROUPS = ("commissioning council", "other public bodies", "investors", "providers", "others")
 """Whose risk is shown, in this order."""
 NOTHING = "do nothing"
+
+
+class NoStructure(InputError):
+    """No structure that was asked for fits the deal."""
 
 
 class Variant(NamedTuple):
@@ -94,15 +98,22 @@ class Comparison:
 
     @property
     def others_pay(self) -> bool:
-        """Whether public bodies beside the council pay under some structure what they would not in house."""
+        """Whether public bodies beside the council pay more under some structure than in house."""
         if self.house is None:
             return False
+        there = self._others_paid(self.house)
         return any(
-            float(worth["paid_pv"].mean()) > HALF_A_PENNY
+            paid - max(there.get(party, 0.0), 0.0) > HALF_A_PENNY
             for name in self.accounts.deals
-            for party, worth in self.structures[name].worth.items()
-            if party not in self.council
+            for party, paid in self._others_paid(name).items()
         )
+
+    def _others_paid(self, name: str) -> dict[str, float]:
+        """Mean present value of what each public body but the council pays under a structure."""
+        worth = self.structures[name].worth
+        return {
+            party: float(one["paid_pv"].mean()) for party, one in worth.items() if party not in self.council
+        }
 
     def _of_council(self, name: str, measure: str) -> Array:
         worth = self.structures[name].worth
@@ -116,8 +127,9 @@ class Comparison:
         Columns: structure, says; investor_irr (of the expected flows) with _error, investor_irr_p5 (a total
         loss ranks -1), loss_probability with _error, gain (pounds, undiscounted); council net_cost with
         _error, net_cost_p95, net_cost_p99, maximum (most under the terms, undiscounted), guaranteed (of it as
-        guarantor); provider_loss_probability, provider_p5; system_rate: the rate, annual effective, at which
-        the expected difference in all public bodies' cash to running it in house is worth nothing.
+        guarantor; both infinite without a limit, none without a contract); provider_loss_probability,
+        provider_p5; system_rate: the rate, annual effective, at which the expected difference in all public
+        bodies' cash to running it in house is worth nothing.
         """
         return _frame([self._row(name) for name in self.structures])
 
@@ -136,14 +148,17 @@ class Comparison:
         }  # fmt: skip
 
     def _most(self, deal: ReadyDeal | None, table: str) -> float | None:
-        """The most the council can be asked for under the terms; None without a limit, or without terms."""
-        if deal is None:
+        """The most the council can be asked for under the terms, infinite without a limit; None without any.
+
+        In house there is no contract that could say: the council has the bill.
+        """
+        if deal is None or not deal.own.lowered.maximum:
             return None
         total = 0.0
         for role, amount in getattr(deal.own.lowered, table).items():
             share = sum(part for party, part in deal.roles.get(role, ()) if party in self.council)
             total += share * amount if share > 0.0 else 0.0
-        return total if np.isfinite(total) else None
+        return total
 
     def _provider(self, kept: Kept) -> dict[str, float | None]:
         providers = [name for name in kept.value if self.ready.parties[name].kind == "provider"]
@@ -246,6 +261,14 @@ class Comparison:
         return _frame(rows)
 
 
+def by_kind(some: Mapping[str, Comparison]) -> dict[str, dict[str, Comparison]]:
+    """Comparisons by the kind of their programme: only those of one kind have structures in common."""
+    found: dict[str, dict[str, Comparison]] = {}
+    for deal, one in some.items():
+        found.setdefault(one._first.deal.programme.kind, {})[deal] = one
+    return found
+
+
 def over_all(some: Mapping[str, Comparison]) -> pd.DataFrame:
     """Several programmes of a fund, each on every structure: one row a structure that fits all of them.
 
@@ -308,17 +331,16 @@ def compare(
     """A deal's programme, tariff and parties on several structures, all with the deal's draws.
 
     A structure that cannot be lowered for this deal is left out, with the reason. InputError for a deal that
-    is not in the portfolio, or where no structure is left.
+    is not in the portfolio; NoStructure where no structure is left.
     """
     if deal not in ready.portfolio.deals:
         known = ", ".join(ready.portfolio.deals)
         raise InputError("is not a deal of this portfolio", field="deal", given=deal, allowed=known)
     base = ready.portfolio.deals[deal]
     deals = {name: _on(base, deal, one.terms) for name, one in variants.items()}
-    made, wrong = with_deals(ready, deals)
+    made, wrong = _with_roles(ready, base, deals)
     if not made.deals:
-        first = next(iter(wrong.values()), None)
-        raise first or InputError("names no structure", field="structures")
+        raise _none_fits(deal, wrong)
     accounts = keep_books(made, made.deals, seed, paths, compared={made.deals[0].name}, yearly=False)
     says = {name: one.says for name, one in variants.items()}
     return Comparison(made, deal, accounts, says, {name: str(error) for name, error in wrong.items()})
@@ -327,13 +349,47 @@ def compare(
 def _on(base: Deal, name: str, terms: Any) -> Deal:
     """The deal on another structure: its draws, and the roles that something in it names."""
     tariff = base.tariff
-    named = {"commissioner", "investor", *(tariff.payers if tariff is not None else ())}
+    named = {"commissioner", "investor", *SUPPLIED, *(tariff.payers if tariff is not None else ())}
     for part in (base.programme, tariff, terms):
         named |= {value for _, value in walk(part) if isinstance(value, str)}
     parties = {role: filled for role, filled in base.parties.items() if role in named}
     return base.model_copy(
         update={"instrument": terms, "draws": base.draws or name, "parties": parties, "title": None}
     )
+
+
+def _with_roles(
+    ready: ReadyPortfolio, base: Deal, deals: dict[str, Deal]
+) -> tuple[ReadyPortfolio, dict[str, InputError]]:
+    """The deals made ready; a role that one lacks, or has for a word that looks like it, is put right."""
+    made, wrong = with_deals(ready, deals)
+    for _ in base.parties:
+        mended = {name: _mended(deals[name], base, error) for name, error in wrong.items()}
+        again = {name: one for name, one in mended.items() if one is not None}
+        if not again:
+            break
+        deals = {**deals, **again}
+        made, wrong = with_deals(ready, deals)
+    return made, wrong
+
+
+def _mended(deal: Deal, base: Deal, error: InputError) -> Deal | None:
+    """The deal without the role that the error is about, or with it; None where the error is another."""
+    role = (error.field or "").removeprefix("parties.")
+    if role == error.field or role not in base.parties:
+        return None
+    parties = {
+        name: filled for name, filled in base.parties.items() if (name in deal.parties) != (name == role)
+    }
+    return deal.model_copy(update={"parties": parties})
+
+
+def _none_fits(deal: str, wrong: Mapping[str, InputError]) -> InputError:
+    if not wrong:
+        return InputError("names no structure", field="structures")
+    name, first = next(iter(wrong.items()))
+    problem = f"no structure fits: {name}: {first}"
+    return NoStructure(problem, field=f"deals.{deal}")
 
 
 def _investor(kept: Kept) -> dict[str, Any]:

@@ -125,7 +125,8 @@ def first_and_total(
         raise RunError(f"{target} is the same in all futures: there is no spread to take apart")
     effects = [_effect(one, a - mean, b - mean, measure.at((one,)) - mean) for one in drivers]
     effects.sort(key=lambda one: (-one.total, one.driver))
-    return Effects(tuple(effects), named(wanted), mean, variance, paths, seed, len(drivers) + 2)
+    figure = named(wanted).rpartition(", ")[0]  # the measure: a statistic of it has no variance
+    return Effects(tuple(effects), figure, mean, variance, paths, seed, len(drivers) + 2)
 
 
 def _of_a_deal(portfolio: Portfolio, target: str, paths: int, seed: int, deal: str) -> Wanted:

@@ -194,6 +194,8 @@ def _jumps(term: Term, target: Target, value: float, row: Row, size: float) -> l
             f"{target.text} is not met by any {term.path}: the figure jumps over it near {number(value)}, "
             f"where it is {number(row.value)}"
         )
+    if term.whole:
+        return [f"the term is a whole number: the figure is {number(row.value)} there, past the target"]
     return [
         f"the figure jumps: it is {number(row.value)} at the answer, and beyond it misses the target; "
         "where it jumps does not depend on noise, but on which side the target lies may"

@@ -25,6 +25,10 @@ NEAR = 0.02
 """Standard errors within which two figures must come to their targets."""
 
 
+ROUNDING = 1e-6
+"""Of a target or of 1: two figures that are no further from their targets are there."""
+
+
 class HasPortfolio(Protocol):
     """What was loaded from a file."""
 
@@ -239,12 +243,14 @@ def _two(terms: Sequence[Term], targets: Sequence[Target], runs: _Runs) -> list[
     notes = tuple(
         f"{target.text} holds to within {number(abs(row.value - target.value))}"
         for target, row in zip(targets, rows, strict=True)
-        if row.value is not None and target.sign != "==" and not target.holds(row.value)
+        if row.value is not None
+        and abs(row.value - target.value) > ROUNDING * max(1.0, abs(target.value))
+        and (target.sign == "==" or not target.holds(row.value))
     )
     return [
         Solved(
             term.path, value, error, term.now, bool(term.scaled), term.low, term.high, None,
-            "was solved with another", (), notes,
+            "was solved with another", (), notes if term is terms[-1] else (),
         )
         for term, value, error in zip(terms, values, errors, strict=True)
     ]  # fmt: skip
@@ -253,7 +259,7 @@ def _two(terms: Sequence[Term], targets: Sequence[Target], runs: _Runs) -> list[
 def _near(rows: Sequence[Row], targets: Sequence[Target], errors: float) -> bool:
     """Whether figures are at their targets, but for so many standard errors."""
     for row, target in zip(rows, targets, strict=True):
-        within = max(errors * (row.standard_error or 0.0), 1e-6 * max(1.0, abs(target.value)))
+        within = max(errors * (row.standard_error or 0.0), ROUNDING * max(1.0, abs(target.value)))
         if row.value is None or abs(row.value - target.value) > within:
             return False
     return True

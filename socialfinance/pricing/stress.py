@@ -14,6 +14,7 @@ from socialfinance.engine.deal import own_draws
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, drawn, futures_of, prepare
 from socialfinance.engine.run import CHUNK
 from socialfinance.funds.portfolio import Portfolio
+from socialfinance.kernels.returns import TOTAL_LOSS
 from socialfinance.pricing.drivers import Scored, common_scores
 from socialfinance.pricing.paired import Reader, Reading, named
 from socialfinance.pricing.read import HEADLINE
@@ -91,6 +92,8 @@ class Reverse:
     """the measure in that future"""
     distance: float | None
     """root of the sum of its squared scores"""
+    missing: int = 0
+    """futures in which the measure does not exist: they count as not past the limit"""
 
     @property
     def probability(self) -> float:
@@ -119,7 +122,7 @@ def stress(
     A target is ``[deal:]party-or-role.measure.statistic``. Commitments stay what they were in pounds, and
     plans of uncertain inputs as they were.
     """
-    names = _chosen(which)
+    names, targets = _chosen(which), list(dict.fromkeys(targets))
     base = agreed(portfolio)
     reader = Reader(base, targets, paths, seed, deal)
     plain, rows = reader.read(base), []
@@ -156,7 +159,8 @@ def grid(
     """A figure under two stresses together, each at some multiples of its size.
 
     Columns: both stresses (their sizes), value, difference to neither, error (paired). ``attrs`` hold the
-    unit of the figure, and its error under neither. A stress that cannot be graded is all there above nil.
+    unit of the figure, its error under neither, paths, seed and how often futures were run. A stress that
+    cannot be graded is all there above nil.
     """
     import pandas as pd
 
@@ -179,6 +183,7 @@ def grid(
             )
     table = pd.DataFrame(rows)
     table.attrs |= {"unit": plain.wanted.unit, "error": plain.standard_error}
+    table.attrs |= {"paths": paths, "seed": seed, "runs": reader.runs}
     return table
 
 
@@ -204,10 +209,23 @@ def reverse(portfolio: Portfolio, limit: str, paths: int = 10_000, seed: int = 1
     reader = _measure(portfolio, target, paths, seed, deal)
     found = reader.read(portfolio)[0]
     unit = found.wanted.unit
-    past = found.values > target.value if target.sign == "<=" else found.values < target.value
+    values = _ranked(found)
+    past = values > target.value if target.sign == "<=" else values < target.value
+    missing = int(np.isnan(values).sum())
     if not past.any():
         return Reverse(
-            target.text, named(found.wanted), unit, target.value, 0, paths, seed, (), None, None, None
+            target.text,
+            named(found.wanted),
+            unit,
+            target.value,
+            0,
+            paths,
+            seed,
+            (),
+            None,
+            None,
+            None,
+            missing,
         )
     scores = driver_scores(portfolio, reader.deals, paths, seed)
     at, distance = _likeliest(scores, past)
@@ -215,8 +233,15 @@ def reverse(portfolio: Portfolio, limit: str, paths: int = 10_000, seed: int = 1
     shifts.sort(key=lambda one: (-abs(one.mean_score), one.driver))
     return Reverse(
         target.text, named(found.wanted), unit, target.value, int(past.sum()), paths, seed, tuple(shifts), at,
-        float(found.values[at]), distance,
+        float(values[at]), distance, missing,
     )  # fmt: skip
+
+
+def _ranked(found: Reading) -> Array:
+    """The measure by path; of an IRR a total loss ranks -1, as in its quantiles."""
+    if found.status is None:
+        return found.values
+    return np.where(found.status == TOTAL_LOSS, -1.0, found.values)
 
 
 def _measure(portfolio: Portfolio, target: Target, paths: int, seed: int, deal: str) -> Reader:

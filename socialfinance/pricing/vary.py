@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
@@ -86,6 +87,13 @@ def _within(term: Term, given: Range) -> Term:
         raise InputError(
             "needs a range, the lower number first", field=term.path, given=f"{low:g} to {high:g}"
         )
+    if term.whole:
+        low, high = float(math.ceil(low)), float(math.floor(high))
+        if not low < high:
+            raise InputError(
+                "is a whole number, of which the range needs two", field=term.path,
+                given=f"{given[0]:g} to {given[1]:g}",
+            )  # fmt: skip
     return term._replace(low=low, high=high)
 
 
@@ -99,7 +107,7 @@ def _default(portfolio: Portfolio, term: Term) -> Term:
         low = around[0] if low is None else max(low, around[0])
         high = around[1] if high is None else min(high, around[1])
     if term.whole:
-        low, high = float(int(low)), float(int(high))
+        low, high = float(math.floor(low)), float(math.floor(high))
     return term._replace(low=_allowed(portfolio, term, low), high=_allowed(portfolio, term, high))
 
 
@@ -110,6 +118,7 @@ def _allowed(portfolio: Portfolio, term: Term, end: float) -> float:
     good, bad = term.now, end
     for _ in range(TRIES):
         middle = (good + bad) / 2.0
+        middle = float(round(middle)) if term.whole else middle
         good, bad = (middle, bad) if _fits(portfolio, term, middle) else (good, middle)
     return good
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from socialfinance.council.capital import Side
 from socialfinance.council.view import View
 from socialfinance.engine.books import OWN
 from socialfinance.reports.frames import each, groups, thousands, written
@@ -74,21 +77,83 @@ def _capital(page: Page, view: View) -> None:
             "requirement. The file tells nothing of the council's own capital side."
         )
         return
-    heads = ("Year", *(head for _, head in SIDE), "Cost to net revenue")
+    shown = [_one_limit(name, head, side.not_given) for name, head in SIDE]
+    heads = ("Year", *(head for _, head in shown), "Cost to net revenue")
     rows = [
         (
             row.year,
-            *(thousands(getattr(row, name)) for name, _ in SIDE),
+            *(thousands(getattr(row, name)) for name, _ in shown),
             written(row.ratio, PERCENT._replace(usual=2)),
         )
         for row in each(table)
     ]
     page.table("Capital side by year, these deals and what the file tells of the council (£000)", heads, rows)
+    _limits(page, side)
     _said(page, view, side.not_given)
     if not moves:
         page.say(
             "These deals themselves make no capital spending and no lease: none of these figures is theirs."
         )
+
+
+def _one_limit(name: str, head: str, not_given: Sequence[str]) -> tuple[str, str]:
+    """The boundary's room where it is all that was given."""
+    if name != "headroom_limit" or "authorised_limit" not in not_given:
+        return name, head
+    if "operational_boundary" in not_given:
+        return name, head
+    return "headroom_boundary", "Under the boundary"
+
+
+LIMITS = {
+    "authorised_limit": ("headroom_limit", "authorised limit", "it may not be: Local Government Act 2003, "
+                         "section 3"),
+    "operational_boundary": ("headroom_boundary", "operational boundary", "to be reported [unverified]"),
+}  # fmt: skip
+
+
+AHEAD = 2
+"""Years after it whose requirement a year's debt may anticipate [unverified]."""
+
+
+def _limits(page: Page, side: Side) -> None:
+    """Every limit that is broken, when, how often and by how much; and what is owed but in no column."""
+    told = [limit for name, limit in LIMITS.items() if name not in side.not_given]
+    for name, words, rule in told:
+        room = _paths(side.columns[name])
+        odds, most = (room < -0.5).mean(axis=1), -room.min(axis=1)
+        gone = [
+            f"{year} ({odd:.1%} of futures, by up to £{over:,.0f})"
+            for year, odd, over in zip(side.years, odds, most, strict=True)
+            if odd > 0.0
+        ]
+        if gone:
+            page.say(f"BROKEN: the {words} is passed in {', '.join(gone)}; {rule}.")
+    if told and not any(np.any(side.columns[name] < -0.5) for name, _, _ in told):
+        page.say("No limit that was given is passed in any future.")
+    owed = sum(_paths(side.columns[name]).mean(axis=1) for name in ("loans", "lease_liability"))
+    need = _paths(side.columns["cfr_close"]).mean(axis=1)
+    highest = [need[i : i + 1 + AHEAD].max() for i in range(len(need))]
+    over = [year for year, debt, most in zip(side.years, owed, highest, strict=True) if debt > most + 1.0]
+    if over:
+        page.say(
+            f"Loans and leases are expected above the CFR of the year and the {AHEAD} after it in "
+            f"{', '.join(over)}: gross debt is not to be above it but in the short term (Prudential Code "
+            "[unverified])."
+        )
+    had = np.cumsum(_paths(side.columns["by_lease_sum"]).mean(axis=1))
+    before = _paths(side.columns["lease_additions"]).mean(axis=1).cumsum() <= 0.5
+    if np.any(had[before] > 0.5):
+        page.say(
+            f"Capital sums spent before rent begins, up to £{had[before].max():,.0f} at a year's end, are "
+            "owed to the institution all the same; CFR, leases and room under the limit leave them out until "
+            "rent begins [unverified]."
+        )
+
+
+def _paths(amounts: Any) -> Any:
+    """``(year, path)``, one path where there is none."""
+    return amounts if amounts.ndim == 2 else amounts[:, None]
 
 
 def _said(page: Page, view: View, not_given: Sequence[str]) -> None:
@@ -103,6 +168,13 @@ def _said(page: Page, view: View, not_given: Sequence[str]) -> None:
         "revenue: interest and MRP less investment income over the net revenue stream. Interest on loans "
         f"and the rate of leases: {rate}."
     )
+    told = view.books.capital
+    if told is not None and (told.opening_cfr > 0.0 or told.loans > 0.0):
+        page.say(
+            "Files do not say what is charged or repaid each year on the opening requirement and loans: both "
+            "stand as they were at the start, and cost to net revenue leaves out MRP on the opening "
+            "requirement: it is too low by that."
+        )
 
 
 def lawful_funding(page: Page, view: View) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from socialfinance.core.currency import CURRENCIES
-from socialfinance.pricing.compare import GROUPS, Comparison, over_all
+from socialfinance.pricing.compare import GROUPS, Comparison, by_kind, over_all
 from socialfinance.reports.console import day, limits
 from socialfinance.reports.frames import each, groups, missing, odds, written
-from socialfinance.reports.numbers import NOTHING, PERCENT, THOUSANDS, TIE, text, with_error
+from socialfinance.reports.numbers import NOTHING, PERCENT, THOUSANDS, TIE, Scale, text, with_error
 from socialfinance.reports.page import Page
 
 SHORT = {
     "in house, own costs": "house, own costs", "in house, same costs": "house, same costs",
     "council builds, from reserves": "council, reserves", "council builds, PWLB loans": "council, PWLB",
 }  # fmt: skip
+
+REVENUE = (
+    "PWLB for a people's programme is the cost of money only: such cost is revenue, and councils may not "
+    "borrow for it."
+)
 
 
 def comparison_page(found: Comparison) -> str:
@@ -29,12 +35,18 @@ def comparison_page(found: Comparison) -> str:
     return page.text
 
 
-def fund_page(some: dict[str, Comparison]) -> str:
-    """Every programme of a fund on every structure: all of them together, then one by one."""
+def fund_page(some: dict[str, Comparison], without: Mapping[str, str] | None = None) -> str:
+    """Every programme of a fund on every structure: all of a kind together, then one by one.
+
+    ``without``: programmes that no structure fits, and why.
+    """
     first = next(iter(some.values()))
     portfolio, run = first.ready.portfolio, first.accounts
     page = Page(symbol=CURRENCIES[portfolio.currency].symbol)
-    title = f"{portfolio.title or portfolio.name}: {len(some)} programmes on every structure that fits all"
+    count = f"{len(some)} programme{'s' * (len(some) != 1)}"
+    kinds = by_kind(some)
+    fits = "all" if len(kinds) == 1 else "all of their kind"
+    title = f"{portfolio.title or portfolio.name}: {count} on every structure that fits {fits}"
     page.say(title)
     page.say("-" * min(len(title), 110))
     page.say(
@@ -42,52 +54,86 @@ def fund_page(some: dict[str, Comparison]) -> str:
         f"future are added up over programmes. Present values at {first.ready.discount:.3%} a year. "
         f"{limits(portfolio.currency)} before tax."
     )
+    for kind, those in kinds.items():
+        _together(
+            page, those, "All of them together" if len(kinds) == 1 else f"Every {_words(kind)} together"
+        )
+    page.say(
+        "Councils' net cost: of those that commission; where others pay for outcomes as well, they bear less "
+        "of the bill than in house. All public: of every public body, so that nobody's part is left out."
+    )
+    for kind, those in kinds.items():
+        _one_by_one(page, those, "" if len(kinds) == 1 else f"Every {_words(kind)}: ")
+    for deal, one in some.items():
+        for name, reason in one.left_out.items():
+            page.say(f"Left out: {deal} on {name}: {reason}.")
+    for deal, reason in (without or {}).items():
+        page.say(f"Left out: {deal}: {reason}.")
+    return page.text
+
+
+def _words(kind: str) -> str:
+    """A kind of programme in words: a ``people-programme`` is a people's one."""
+    return {"people-programme": "people's programme"}.get(kind, kind.replace("-", " "))
+
+
+def _together(page: Page, some: dict[str, Comparison], title: str) -> None:
+    """Programmes of one kind on every structure that fits all of them."""
+    nobody = not any(one.council for one in some.values())
     rows = [
         (
             row.structure, written(row.investor_irr, PERCENT, row.investor_irr_error),
             odds(row.loss_probability), written(row.gain, THOUSANDS),
-            written(row.net_cost, THOUSANDS, row.net_cost_error), written(row.net_cost_p95, THOUSANDS),
-            written(row.net_cost_p99, THOUSANDS), written(row.less_in_house, THOUSANDS, row.less_error),
+            *((NOTHING,) * 3 if nobody else (
+                written(row.net_cost, THOUSANDS, row.net_cost_error), written(row.net_cost_p95, THOUSANDS),
+                written(row.net_cost_p99, THOUSANDS),
+            )),
+            written(row.less_in_house, THOUSANDS, row.less_error),
             written(row.share_of_cost, PERCENT),
         )
         for row in each(over_all(some))
     ]  # fmt: skip
     head = ("Structure", "Investor IRR", "Odds of loss", "Gain", "Councils' net cost", "P95", "P99",
             "All public less in house, same costs", "% of cost")  # fmt: skip
-    page.table("All of them together (£000)", head, rows)
-    page.say(
-        "Councils' net cost: of those that commission; where others pay for outcomes as well, they bear less "
-        "of the bill than in house. All public: of every public body, so that nobody's part is left out."
-    )
+    page.table(f"{title} (£000)", head, rows)
+
+
+def _one_by_one(page: Page, some: dict[str, Comparison], before: str) -> None:
+    """Each programme on the structures that fit all of them."""
+    first = next(iter(some.values()))
     tables = {deal: one.table.set_index("structure") for deal, one in some.items()}
     names = [name for name in first.accounts.deals if all(name in table.index for table in tables.values())]
+    if not names:
+        return
     for measure, title, scale in (
         ("investor_irr", "Investor IRR, of the expected flows", PERCENT),
         ("loss_probability", "Odds that investors lose", PERCENT),
         ("net_cost", "Council net cost, present value (£000)", THOUSANDS),
     ):
         lines = [
-            (deal, *(written(table.loc[name, measure], scale) for name in names))
+            (deal, *(_cell(some[deal], table.loc[name, measure], measure, scale) for name in names))
             for deal, table in tables.items()
         ]
-        page.table(title, ("Programme", *(name.replace("-", " ") for name in names)), lines)
-    for deal, one in some.items():
-        for name, reason in one.left_out.items():
-            page.say(f"Left out: {deal} on {name}: {reason}.")
-    return page.text
+        page.table(f"{before}{title}", ("Programme", *(name.replace("-", " ") for name in names)), lines)
+
+
+def _cell(found: Comparison, value: Any, measure: str, scale: Scale) -> str:
+    """A figure of one programme; what it costs a council only where one commissions it."""
+    return NOTHING if measure == "net_cost" and not found.council else written(value, scale)
 
 
 def _what_this_is(page: Page, found: Comparison) -> None:
     ready = found.ready
     portfolio = ready.portfolio
     base = portfolio.deals[next(iter(portfolio.deals))]
-    title = f"{base.programme.title} on {len(found.accounts.deals)} structures"
+    count = len(found.accounts.deals)
+    title = f"{base.programme.title} on {count} structure{'s' * (count != 1)}"
     page.say(title)
     page.say("-" * min(len(title), 110))
     council = " and ".join(ready.parties[party].title or party for party in found.council)
+    whose = f"for {council}" if council else "which no public body commissions"
     page.say(
-        f"Programme, tariff and parties of {found.deal} in {portfolio.title or portfolio.name}, for "
-        f"{council}. "
+        f"Programme, tariff and parties of {found.deal} in {portfolio.title or portfolio.name}, {whose}. "
         f"{found.accounts.paths:,} simulated futures, seed {found.accounts.seed}, the same for every "
         f"structure. Present values at {ready.discount:.3%} a year, annual effective, to "
         f"{day(ready.calendar.start)}.",
@@ -108,9 +154,7 @@ def _table(page: Page, found: Comparison) -> None:
             (
                 row.structure, written(row.investor_irr, PERCENT, row.investor_irr_error),
                 written(row.investor_irr_p5, PERCENT), odds(row.loss_probability),
-                written(row.net_cost, THOUSANDS, row.net_cost_error), written(row.net_cost_p95, THOUSANDS),
-                written(row.net_cost_p99, THOUSANDS), written(row.maximum, THOUSANDS),
-                written(row.guaranteed, THOUSANDS), odds(row.provider_loss_probability),
+                *_of_council(found, row), odds(row.provider_loss_probability),
                 written(row.system_rate, PERCENT),
             )
         )  # fmt: skip
@@ -123,9 +167,21 @@ def _table(page: Page, found: Comparison) -> None:
         "Investor IRR: of the expected flows, annual effective; P5 of the IRR by future, where a total loss "
         "ranks -100%. Council net cost: what the commissioner pays less what it saves in cash. Most: under "
         "the terms, undiscounted; as guarantor: of it, what it guarantees. Provider loses: futures in which "
-        "it is paid less than it spends. System rate: what all public bodies pay a year, in expectation, to "
-        "pay later than in house at the same cost; none where cash does not turn."
+        "providers are paid less, present value, than they spend and put in. System rate: what all public "
+        "bodies pay a year, in expectation, to pay later than in house at the same cost; none where cash "
+        "does not turn."
     )
+
+
+def _of_council(found: Comparison, row: Any) -> tuple[str, ...]:
+    """What a structure costs the council, and the most it can; nothing where nobody commissions."""
+    if not found.council:
+        return (NOTHING,) * 5
+    return (
+        written(row.net_cost, THOUSANDS, row.net_cost_error), written(row.net_cost_p95, THOUSANDS),
+        written(row.net_cost_p99, THOUSANDS), written(row.maximum, THOUSANDS),
+        written(row.guaranteed, THOUSANDS),
+    )  # fmt: skip
 
 
 def _against(page: Page, found: Comparison) -> None:
@@ -146,12 +202,12 @@ def _against(page: Page, found: Comparison) -> None:
         ]  # fmt: skip
         page.table("The same for all public bodies together (£000)", head, lines)
         page.say(
-            "Other public bodies pay under some of these structures, and nothing in house, where the council "
-            "has the whole bill: this table leaves nobody's part out."
+            "Other public bodies pay more under some of these structures than in house, where the council "
+            "has the bill: this table leaves nobody's part out."
         )
     page.say(
-        "Path by path on the same futures; below nil the structure is cheaper. PWLB for a people's programme "
-        "is the cost of money only: such cost is revenue, and councils may not borrow for it."
+        "Path by path on the same futures; below nil the structure is cheaper."
+        + (f" {REVENUE}" if any(name.startswith("pwlb") for name in others) else "")
     )
 
 
@@ -181,9 +237,8 @@ def _sharing(page: Page, found: Comparison) -> None:
 def _shares(row: Any) -> str:
     if row is None or missing(row.variance):
         return NOTHING
-    return " / ".join(f"{100 * share:.0f}" for share in (row.variance, row.tail_95, row.tail_99)).replace(
-        " ", TIE
-    )
+    shares = (row.variance, row.tail_95, row.tail_99)
+    return " / ".join(f"{round(100 * share) + 0:d}" for share in shares).replace(" ", TIE)
 
 
 def _transfer(page: Page, found: Comparison) -> None:

@@ -130,6 +130,10 @@ def _sharing(page: Page, view: View, titles: dict[str, str]) -> None:
             )  # fmt: skip
     head = ("Rule", "Agency", "Saves", "Pays", "Net", "Net if alone", "All better off")
     page.table("Who would pay under which rule: expected present values (£000)", head, rows, names=2)
+    if set(view.sharing["rule"]) == {"as agreed"}:
+        page.say(
+            "No rule shares this out: no agency saves cash, or public bodies have more back than they pay."
+        )
     page.say(
         "As agreed: what the contracts do; better off: nobody is left below nil. The rules share the same "
         "cost, net of VAT that comes back, among agencies that save cash. Pro rata: by savings. Equal: the "

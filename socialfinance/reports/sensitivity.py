@@ -57,7 +57,7 @@ def tornado_page(found: Tornado, page: Page) -> str:
     page.say(
         f"{len(found.bars) + len(found.screened)} inputs were tried on {found.screen_paths:,} futures;",
         f"those above were run on {found.paths:,}, seed {found.seed}; {found.runs} runs in all.",
-        f"{len(found.left_out)} were left out: nil in the plan, or refused away from it.",
+        f"{len(found.left_out)} were left out: nil in the plan, refused away from it, or without a figure.",
         SAME_DRAWS,
     )
     return page.text
@@ -136,6 +136,15 @@ def grid_page(table: Any, target: str, page: Page) -> str:
         f"{target} ({unit}) under {first} (down) and {second} (across), as multiples of their sizes",
         (first, *(f"{size:g}" for size in sizes)), rows,
     )  # fmt: skip
+    for name in (first, second):
+        if not STRESSES[name].graded:
+            page.say(f"{name}: not graded, so that it is all there at any size above nil.")
+    error = shown(table["value"].iloc[0], table.attrs["error"], unit)
+    runs, paths, seed = (table.attrs[name] for name in ("runs", "paths", "seed"))
+    page.say(
+        f"{runs} runs of {paths:,} futures, seed {seed}, the same each time; under neither {error}, one "
+        "standard error."
+    )
     return page.text
 
 
@@ -145,6 +154,8 @@ def reverse_page(found: Reverse, page: Page) -> str:
     page.say(
         f"{found.target}, held against each future: {found.breaches:,} of {found.paths:,} pass it, {chance}."
     )
+    if found.missing:
+        page.say(f"In {found.missing:,} the measure does not exist: they count as not past the limit.")
     if found.path is None:
         page.say(f"None does: the chance is below {3.0 / found.paths:.2%} with 95% confidence (3 / n).")
         return page.text
@@ -185,18 +196,23 @@ def frontier_page(found: Frontier, page: Page) -> str:
             shown(_there(row[name]), _there(row[f"{name} error"]), found.units[name])
             for name in found.measures
         ]
-        rows.append((*cells, "*" if row.get("efficient") else "" if row["status"] == "ok" else "(refused)"))
+        rows.append((*cells, "*" if row.get("efficient") else _mark(row["status"])))
     page.table("", (*head, ""), rows, names=0)
     page.gap()
     for words in dict.fromkeys(
         row["status"] for row in found.table.to_dict("records") if row["status"] != "ok"
     ):
-        page.say(f"Not run: {words}.")
+        page.say(f"{words[0].upper()}{words[1:]}.")
     page.say(
         f"{found.runs} runs of {found.paths:,} futures, seed {found.seed}, the same each time.",
         "± is one standard error of the simulation; differences between rows are known better than that.",
     )
     return page.text
+
+
+def _mark(status: str) -> str:
+    """Beside a point: refused by the models, or run without a figure."""
+    return "" if status == "ok" else "(refused)" if status.startswith("refused") else "(none)"
 
 
 def shown(value: float | None, error: float | None, unit: str) -> str:

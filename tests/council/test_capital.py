@@ -235,6 +235,26 @@ def test_what_a_capital_sum_pays_for_enters_once_as_the_lease() -> None:
     assert found["loans"] == pytest.approx([0.0, 0.0, 0.0])
 
 
+def test_a_lease_sum_that_comes_late_pays_for_earlier_spending() -> None:
+    """£100 is spent, £40 of the sum has come; the other £60 comes a year later, when £6 has been charged.
+
+    £54 is left of the £60 then, and all of it is paid: no more is charged, and £6 is kept. Of £30 alone £24
+    stays, and each later charge is 24 / 54 of £6.
+    """
+    told = Finances(mrp="equal instalments", asset_life=10)
+    found = by_year(years(4), Spending([100.0, 0, 0, 0], lease_sum=[40.0, 60, 0, 0]), told).columns
+    assert found["unfinanced"] == pytest.approx([60.0, -54.0, 0.0, 0.0])
+    assert found["mrp"] == pytest.approx([0.0, 6.0, 0.0, 0.0])
+    assert found["cfr_close"] == pytest.approx([60.0, 0.0, 0.0, 0.0])
+    assert found["loans"] == pytest.approx([60.0, 0.0, 0.0, 0.0])
+    assert found["unapplied"] == pytest.approx([0.0, 6.0, 6.0, 6.0])
+    part = by_year(years(4), Spending([100.0, 0, 0, 0], lease_sum=[40.0, 30, 0, 0]), told).columns
+    assert part["mrp"] == pytest.approx([0.0, 6.0, 24.0 / 9, 24.0 / 9])
+    assert part["cfr_close"] == pytest.approx([60.0, 24.0, 24.0 * 8 / 9, 24.0 * 7 / 9])
+    later = by_year(years(3), Spending([100.0, 0, 60], lease_sum=[40.0, 60, 0]), told).columns
+    assert later["unfinanced"] == pytest.approx([60.0, 0.0, 0.0])  # it waits for the spending to come
+
+
 def test_every_shipped_deal_goes_through() -> None:
     """Whatever its council pays: nothing is refused, no number is missing, the roll holds."""
     built = 0

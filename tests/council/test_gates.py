@@ -14,6 +14,7 @@ import pytest
 from socialfinance.core.errors import InputError
 from socialfinance.council.gates import CITED, GATES, KNOWN, UNSEEN, Gate, all_gates, gates
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, prepare
+from socialfinance.instruments.asset_backed import LandPayment
 from socialfinance.instruments.catalogue import Instrument
 from socialfinance.instruments.comparators import Comparison, against
 from socialfinance.instruments.in_house import PwlbLoan
@@ -170,6 +171,44 @@ def test_full_cover_is_credit_and_part_of_it_is_not() -> None:
     assert by_gate(gates_of(whole))["credit arrangement"].verdict == "query"
 
 
+@pytest.mark.parametrize(
+    ("layers", "verdict"),
+    [
+        (({"detach": 20_000.0}, {}), "query"),  # the second pays what the first leaves
+        (({"detach": 20_000.0}, {"cover": 0.9}), "pass"),
+        (({"cap": 1e9},), "query"),
+        (({"cap": 50_000.0},), "pass"),
+        (({"cover": 0.5}, {"cover": 0.5, "of": "the whole loss"}), "query"),
+        (({"cover": 0.5}, {"cover": 0.5}), "pass"),
+    ],
+)
+def test_layers_that_together_pay_all_of_a_loss_are_credit(
+    layers: tuple[dict[str, Any], ...], verdict: str
+) -> None:
+    mine = tuple({"guarantor": "guarantor", **one} for one in layers)
+    ready = prepare(one_pool(pool={"layers": mine}, parties={"guarantor": "borough"}))
+    found = by_gate(gates_of((ready.deals[0], ready, "borough")))["credit arrangement"]
+    assert found.verdict == verdict, found.reason
+
+
+def test_cover_of_four_fifths_stands_behind_four_fifths() -> None:
+    """What a promise can cost grows with interest; the part of the money that it stands behind does not."""
+    reason = by_gate(gates_of(shipped("demo-guaranteed-debt")))["consolidation"].reason
+    assert "up to 80% of the vehicle's funding" in reason
+
+
+def test_a_council_that_owns_half_of_a_vehicle_may_have_to_consolidate_it() -> None:
+    deal, ready, council = shipped("demo-asset-backed")
+    capital = deal.deal.instrument.capital
+    mine = {name: capital[name] for name in ("council loan note", "council", "local investors")}
+    terms = changed(deal, layers=(), capital=mine)
+    alone = replace(deal, deal=deal.deal.model_copy(update={"instrument": terms}))
+    alone = replace(alone, own=replace(deal.own, lowered=deal.own.lowered._replace(guaranteed={})))
+    found = by_gate(gates(alone, terms, ready, council))["consolidation"]
+    assert found.verdict == "query"
+    assert "of the vehicle's capital" in found.reason
+
+
 def test_a_fee_is_held_against_expected_loss() -> None:
     assert "no fee" in by_gate(gates_of(pooled()))["subsidy control"].reason
     priced = pooled(fee={"running": 0.02})
@@ -198,16 +237,33 @@ def test_an_income_strip_is_on_the_balance_sheet() -> None:
     assert found.verdict == "query"
     assert "inside the authorised limit" in found.reason
     assert "[unverified]" in found.reason
+    power = by_gate(gates_of(shipped("demo-income-strip")))["power"]
+    assert power.verdict == "query"
+    assert "no power and no decision" in power.reason
 
 
 def test_land_below_its_value_is_a_query() -> None:
     deal, ready, council = shipped("demo-asset-backed")
     land = deal.deal.programme.land.value
-    for agreed, verdict in ((land, "pass"), (land - 1_000_000.0, "query")):
+    for agreed in (land, land - 1_000_000.0):
         terms = changed(deal, land=deal.deal.instrument.land.model_copy(update={"agreed": agreed}))
-        assert by_gate(gates(deal, terms, ready, council))["best consideration"].verdict == verdict
-        reason = by_gate(gates(deal, terms, ready, council))["subsidy control"].reason
-        assert ("below its market value" in reason) == (verdict == "query")
+        found = by_gate(gates(deal, terms, ready, council))
+        assert found["best consideration"].verdict == "query"
+        for gate in ("best consideration", "subsidy control"):
+            assert ("below its market value" in found[gate].reason) == (agreed < land)
+
+
+@pytest.mark.parametrize(("quarter", "verdict"), [(0, "pass"), (4, "pass"), (5, "query")])
+def test_land_at_its_value_is_paid_for_within_a_year(quarter: int, verdict: str) -> None:
+    """Left in as a loan note, or paid for years later without interest, it is worth less than its price."""
+    deal, ready, council = shipped("demo-asset-backed")
+    terms = deal.deal.instrument
+    others = {name: one for name, one in terms.capital.items() if one.land == 0.0}
+    payment = LandPayment(quarter=quarter, share=1.0)
+    paid = changed(deal, capital=others, land=terms.land.model_copy(update={"payments": (payment,)}))
+    assert by_gate(gates(deal, paid, ready, council))["best consideration"].verdict == verdict
+    left_in = by_gate(gates(deal, terms, ready, council))["best consideration"]
+    assert "left in as capital" in left_in.reason
 
 
 def test_a_pension_fund_is_a_conflict_and_dollars_are_not_england() -> None:
@@ -220,10 +276,12 @@ def test_a_pension_fund_is_a_conflict_and_dollars_are_not_england() -> None:
 
 def test_a_small_contract_is_below_the_threshold() -> None:
     deal, ready, council = shipped("edge-of-care")
-    own = deal.own.lowered._replace(contract_value={"commissioner": 600_000.0})
-    small = replace(deal, own=replace(deal.own, lowered=own), planned_payments=500_000.0)
-    found = by_gate(gates(small, deal.deal.instrument, ready, council))["procurement"]
-    assert found.verdict == "pass"
+    for value, verdict in ((550_000.0, "pass"), (600_000.0, "query")):  # £720,000 with VAT is above it
+        own = deal.own.lowered._replace(contract_value={"commissioner": value})
+        small = replace(deal, own=replace(deal.own, lowered=own), planned_payments=500_000.0)
+        found = by_gate(gates(small, deal.deal.instrument, ready, council))["procurement"]
+        assert found.verdict == verdict
+        assert ("if VAT falls on it" in found.reason) == (verdict == "query")
     assert by_gate(gates_of(shipped("edge-of-care")))["procurement"].verdict == "query"
 
 

@@ -234,6 +234,8 @@ def test_what_else_has_to_be_looked_at() -> None:
     full = one(only(loan(({**LAYER, "cover": 1.0},))), "guarantee")
     assert {BORROWING, CONSOLIDATION} <= set(full.flags)
     assert BORROWING not in one(only(loan()), "guarantee").flags
+    to_the_end = {**LAYER, "cover": 1.0, "detach": 1.0, "unit": "share of commitment"}
+    assert BORROWING in one(only(loan((to_the_end,))), "guarantee").flags
     assert COVENANT in one(only(secured(VALUE, layers=BACKED)), "guarantee").flags
     void = {**LAYER, "enforceability": {"void": 0.02}}
     assert "void with a chance of 2.0% when it is called" in one(only(loan((void,))), "guarantee").flags

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -164,3 +165,28 @@ def test_default_discount_rate():
 def test_discount_factors():
     found = discount.discount_factors(0.0609, [0, 0.5, 1, 10])
     assert found == pytest.approx([1, 1 / 1.03, 1 / 1.0609, 1.03**-20], rel=1e-14)
+
+
+@pytest.mark.parametrize("method", ["maturity", "eip", "annuity"])
+@pytest.mark.parametrize("now", ["1e-60", "1e-45", "1e-29", "1e-25", "1e-17"])
+def test_early_repayment_at_next_to_no_rate_is_that_at_none(method: str, now: str) -> None:
+    given = (method, 10_000_000, 0.05)
+    at_nil = pwlb.premature_repayment(*given, 0.0, 20, 30)
+    assert pwlb.premature_repayment(*given, float(now), 20, 30).total == at_nil.total
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-25, 0.0001, 0.0587, 0.13])
+@pytest.mark.parametrize("method", ["maturity", "eip", "annuity"])
+def test_early_repayment_at_the_loans_own_rate_costs_nothing(method: str, rate: float) -> None:
+    for left, days in ((1, 0), (7, 91), (100, 182)):
+        assert pwlb.premature_repayment(method, 10_000_000, rate, rate, left, days).amount == 0
+
+
+def test_a_line_with_commas_for_points_is_refused(tmp_path: Path) -> None:
+    """2,5,05,5,10,... reads as rates of 5%, 5% and 5%: the line has more cells than columns."""
+    file = tmp_path / "own.csv"
+    head = "label_years,new_maturity,new_annuity,new_eip,prem_maturity,prem_annuity,prem_eip"
+    file.write_text(f"# published: 2026-10-01\n# source: mine\n{head}\n2,5,05,5,10,5,20,4,10,4,0,4,5\n")
+    with pytest.raises(InputError) as caught:
+        pwlb.read_table(file)
+    assert "more cells" in caught.value.problem

@@ -13,10 +13,12 @@ import socialfinance as sf
 from socialfinance.cli import main
 from socialfinance.core.errors import InputError
 from socialfinance.core.parties import OUTSIDE
+from socialfinance.engine.books import keep_books
 from socialfinance.engine.ready import prepare
 from socialfinance.io.files import load_part
 from socialfinance.pricing.compare import Comparison, Variant, compare, over_all
 from socialfinance.pricing.structures import STANDARD, instruments
+from socialfinance.reports.compare import comparison_page
 
 PATHS, SEED = 2_000, 7
 
@@ -183,3 +185,103 @@ def test_bad_input(arguments: list[str], said: str, capsys: pytest.CaptureFixtur
     assert captured.out == ""
     assert said in captured.err
     assert captured.err.count("\n") == 1
+
+
+# --- roles, limits and words ------------------------------------------------------------------------
+
+
+def test_a_word_that_is_also_the_name_of_a_role_keeps_no_structure_out() -> None:
+    """The programme is called as its insurer is, whom a bond does not need."""
+    fund = sf.load("demo-guaranteed-debt").portfolio
+    (deal,) = fund.deals
+    assert "insurer" in fund.deals[deal].parties
+    ready = prepare(sf.with_terms(fund, {f"deals.{deal}.programme.title": "insurer"}))
+    one = compare(ready, deal, variants("people-programme", "bond"), 50, 1)
+    assert list(one.accounts.deals) == ["bond"]
+
+
+@pytest.mark.parametrize("portfolio", ["demo-reserve-funded", "demo-flexible-capital-receipts"])
+def test_a_role_that_the_terms_name_in_other_words_is_kept(portfolio: str) -> None:
+    """``invest-to-save reserve`` is paid by the role ``reserve``."""
+    ready = prepare(sf.load(portfolio).portfolio)
+    (own,) = ready.deals
+    one = compare(ready, own.name, {"own": Variant(own.deal.instrument, "")}, 200, 3)
+    books = keep_books(ready, (own,), 3, 200, yearly=False).deals[own.name].own
+    assert set(one.council) == set(own.council)
+    for party, worth in books.worth.items():
+        assert np.array_equal(worth["net_cost_pv"], one.structures["own"].worth[party]["net_cost_pv"])
+
+
+def test_what_has_no_limit_is_not_the_same_as_nothing() -> None:
+    table = found("edge-of-care", "edge-of-care").table.set_index("structure")
+    assert np.isfinite(table.loc["bond", "maximum"])
+    assert table.loc["savings", "maximum"] == np.inf
+    assert np.isnan(table.loc["in house, same costs", "maximum"])
+    ready = prepare(sf.load("edge-of-care").portfolio)
+    house = compare(ready, "edge-of-care", variants("people-programme", "fee-for-service"), 50, 1)
+    assert house.table["maximum"].isna().all()  # in house no contract says what is the most: it is not nil
+    row = next(line for line in comparison_page(found("edge-of-care", "edge-of-care")).splitlines()
+               if line.startswith("savings  "))  # fmt: skip
+    assert "no limit" in row
+
+
+def test_who_pays_the_same_in_house_is_no_other_payer() -> None:
+    """The homes agency gives its grant to the council as well, where the council builds."""
+    one = found("demo-asset-backed", "park homes")
+    paid = {name: float(one.structures[name].worth["homes agency"]["paid_pv"].mean())
+            for name in ("asset-backed", "council builds, from reserves")}  # fmt: skip
+    assert 0.0 < paid["asset-backed"] <= paid["council builds, from reserves"]
+    assert not one.others_pay
+
+
+def test_a_programme_that_no_council_commissions(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "demo-loan-pool", "--paths", "100"]) == 0
+    said = capsys.readouterr().out
+    assert "on 1 structure\n" in said
+    assert "which no public body commissions. 100" in " ".join(said.split())
+    row = next(line for line in said.splitlines() if line.startswith("loan-pool  "))
+    assert row.split()[-7:-2] == ["-"] * 5  # cost, P95, P99, most, as guarantor
+
+
+def test_what_rounds_to_nothing_has_no_sign() -> None:
+    assert "-0" not in comparison_page(found("demo-asset-backed", "park homes")).replace("-0.", "")
+
+
+def test_all_programmes_of_a_fund_of_several_kinds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Loans and people's programmes have no structure in common; grants are paid for by none at all."""
+    file = tmp_path / "rows.json"
+    assert main(["compare", "community-fund", "--deal", "all", "--paths", "60", "--json", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert all(len(line) <= 110 for line in said.splitlines())
+    assert "Every loan book together" in said
+    assert "Every people's programme together" in said
+    assert "Left out: good-company: no structure fits" in said
+    data = json.loads(file.read_text())
+    assert set(data["together"]) == {"loan-book", "people-programme"}
+    assert set(data["left_out"]) == {"good-company", "repair-shed"}
+    assert data["provenance"]["structures"] == ["all"]
+    assert data["deals"]["edge-of-care"]["instruments"]["debt-all"]["layers"][0]["cover"] == 1.0
+
+
+def test_all_programmes_together_are_what_a_run_has_of_all_investors() -> None:
+    """Deals that close later count from their own day: the fund's own structures, by two ways."""
+    ready = prepare(sf.load("collective-impact-fund").portfolio)
+    assert len({one.first_row for one in ready.deals}) > 2
+    some = {
+        one.name: compare(ready, one.name, {"own": Variant(one.deal.instrument, "")}, 128, 2)
+        for one in ready.deals
+    }
+    row = over_all(some).set_index("structure").loc["own"]
+    result = sf.simulate("collective-impact-fund", paths=128, seed=2, compare=False)
+    irr = result.figure("irr", "of_mean_flows", who="all investors", deal="")
+    assert row["investor_irr"] == pytest.approx(irr.value, rel=1e-9)
+    assert row["investor_irr_error"] == pytest.approx(irr.standard_error, rel=1e-6)
+
+
+def test_an_unknown_structure_is_told_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "edge-of-care", "--structures", "no-such"]) == 2
+    said = capsys.readouterr().err
+    assert "--structures: is no structure (given 'no-such'; allowed: bond, " in said
+    assert "portfolios" not in said

@@ -99,3 +99,59 @@ def test_bad_input_is_one_clear_line(capsys, arguments, words):
 
     assert words in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_terms_without_a_figure_are_not_called_refused(capsys):
+    text = said(
+        capsys, "frontier", "edge-of-care", "--axis", "quarters=30,1", "--measure",
+        "max investor.irr.expected",
+    )  # fmt: skip
+
+    assert "(none)" in text
+    assert "(refused)" not in text
+    assert "Not run" not in text
+    assert "Does not exist: investor.irr.expected." in text
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_what_is_no_number_is_no_value_of_an_axis(capsys, value):
+    with pytest.raises(InputError, match="is not a number"):
+        said(capsys, "frontier", "edge-of-care", "--axis", f"{CAP}={value}", "--measure", NPV)
+
+
+def test_a_stress_that_is_not_graded_is_said_to_be_all_there(capsys):
+    text = said(
+        capsys, "stress", "edge-of-care", "--target", NPV, "--grid", "policy termination", "late payment"
+    )
+
+    assert "policy termination: not graded" in text
+    assert "late payment: not graded" not in text
+    assert "10 runs of 128 futures" in text
+
+
+def test_effects_are_of_a_measure_and_not_of_its_statistic(capsys):
+    text = " ".join(
+        said(capsys, "tornado", "edge-of-care", "--target", "investor.gain.p95", "--effects").split()
+    )
+
+    assert "social investors, gain comes from" in text
+    assert "p95" not in text
+
+
+def test_what_is_written_says_how_to_run_it_again(capsys, tmp_path):
+    file = tmp_path / "rows.json"
+
+    said(capsys, "tornado", "edge-of-care", "--target", NPV, "--count", "2", "--json", str(file))
+    found = json.loads(file.read_text())
+    assert found["provenance"]["count"] == 2
+    assert found["figure"]["unit"] == "pounds"
+    assert {"path", "why"} == set(found["left_out"][0])
+
+    said(capsys, "stress", "edge-of-care", "--target", NPV, "--only", "recession", "--json", str(file))
+    assert json.loads(file.read_text())["provenance"]["only"] == ["recession"]
+
+
+def test_only_goes_with_single_stresses(capsys):
+    with pytest.raises(InputError, match="--only: chooses"):
+        said(capsys, "stress", "edge-of-care", "--target", NPV, "--only", "recession", "--grid",
+             "recession", "rate rise")  # fmt: skip

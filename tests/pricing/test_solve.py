@@ -185,6 +185,39 @@ def test_two_terms() -> None:
     assert [met.value for met in found.targets] == pytest.approx([45_000.0, 15_000.0], rel=1e-6)
 
 
+def test_two_terms_say_nothing_of_rounding() -> None:
+    tariff = "deals.edge-of-care.tariff"
+    found = solve(
+        sf.load("edge-of-care"),
+        {f"{tariff}.prices": (0.5, 2.0), f"{tariff}.cap": (3e6, 7e6)},
+        ["investor.irr.expected >= 0.05", "commissioner.net_cost_pv.mean <= 680000"],
+        paths=500,
+    )
+
+    assert all(term.notes == () for term in found.terms)
+
+
+def test_a_whole_number_is_looked_for_among_whole_numbers() -> None:
+    lag = "deals.deal.programme.outcomes.outcome.lag"
+    term = term_of(cohort(), lag, (0.4, 3.7))
+
+    assert (term.low, term.high) == (1.0, 3.0)  # inside what was asked for, not 0 and 4
+    with pytest.raises(InputError, match="is a whole number, of which the range needs two"):
+        term_of(cohort(), lag, (1.2, 1.8))
+
+
+def test_a_range_of_its_own_ends_at_whole_numbers() -> None:
+    term = term_of(sf.load("edge-of-care").portfolio, "deals.edge-of-care.programme.referrals.quarters", None)
+
+    assert (term.low, term.high) == (round(term.low), round(term.high))
+
+
+def test_a_whole_number_that_passes_its_target_is_not_called_a_jump() -> None:
+    found = solve(cohort(), "deals.deal.programme.outcomes.outcome.lag", "investor.irr.expected >= 0.5", 500)
+
+    assert any("the term is a whole number" in note for note in found.terms[0].notes)
+
+
 # --- refusals -------------------------------------------------------------------------------------
 
 IMPOSSIBLE: dict[str, tuple[sf.Portfolio, Any, str, str]] = {

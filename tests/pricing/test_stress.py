@@ -11,6 +11,7 @@ from socialfinance.engine.explain import explain_path
 from socialfinance.engine.ready import prepare
 from socialfinance.funds.portfolio import Portfolio
 from socialfinance.io.files import load
+from socialfinance.kernels.returns import TOTAL_LOSS
 from socialfinance.pricing.paired import Reader
 from socialfinance.pricing.stress import STRESSES, grid, reverse, stress
 from socialfinance.pricing.stresses import agreed
@@ -169,3 +170,19 @@ def test_bad_input_is_one_clear_line(call, words):
 
     assert str(told.value).startswith(words)
     assert "\n" not in str(told.value)
+
+
+def test_a_total_loss_passes_a_limit_on_the_irr(bond):
+    """It has no IRR by itself; in quantiles it ranks -100%, and so it does here."""
+    found = reverse(bond, "investor.irr >= -0.99", paths=1024, seed=1)
+    (rates,) = Reader(bond, ["investor.irr.p5"], 1024, 1).read(bond)
+    lost = rates.status == TOTAL_LOSS
+
+    assert lost.any()
+    assert found.breaches == lost.sum() + (rates.values < -0.99).sum()
+    assert found.value == -1.0
+    assert found.missing == np.isnan(rates.values[~lost]).sum()
+
+
+def test_the_same_target_twice_is_one(bond):
+    assert len(stress(bond, [NPV, NPV], ["recession"], paths=64).rows) == 1

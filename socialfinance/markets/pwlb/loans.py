@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 VARIABLE_YEARS = (1, 10)
 """Shortest and longest term of a variable-rate loan [unverified: PWLB Circular 163, October 2021]."""
+NO_RATE = Decimal("1e-30")
+"""Half-yearly rates below it are nil: 1 + i would lose them, and (1 - (1 + i)^-n) / i with them."""
 RESETS = (1, 3, 6)
 """Months between resets of its rate [unverified, as above; rates are published for these]."""
 
@@ -221,14 +223,14 @@ def premature_repayment(
     n = whole(remaining_half_years, "remaining_half_years", 1, 2 * LONGEST)
     passed = Decimal(whole(days, "days", 0, 183)) / Decimal("182.5")
     owed = between(outstanding, Decimal(0), LARGEST, "outstanding", f"0 to {LARGEST:,f} pounds")
-    with localcontext(prec=50):
+    with localcontext(prec=100):
         loan = between(loan_rate, Decimal(0), Decimal(1), "loan_rate", A_FRACTION) / 2
         now = between(repayment_rate, Decimal(0), Decimal(1), "repayment_rate", A_FRACTION) / 2
         if method == "maturity":
             worth = loan * _annuity(now, n) + (1 + now) ** -n
         elif method == "eip":
             # interest l on the balance and 1 / N of principal each half-year; its limit where d is nil
-            later = (1 - _annuity(now, n) / n) / now if now else Decimal(n + 1) / 2
+            later = (1 - _annuity(now, n) / n) / now if now > NO_RATE else Decimal(n + 1) / 2
             worth = _annuity(now, n) / n + loan * later
         else:
             worth = _annuity(now, n) / _annuity(loan, n)
@@ -240,7 +242,7 @@ def premature_repayment(
 
 def _annuity(rate: Decimal, n: int) -> Decimal:
     """Worth of 1 a half-year, n times: (1 - (1 + i)^-n) / i, or n at no interest."""
-    return (1 - (1 + rate) ** -n) / rate if rate else Decimal(n)
+    return (1 - (1 + rate) ** -n) / rate if rate > NO_RATE else Decimal(n)
 
 
 def fees(principal: Amount, kind: str = "fixed") -> Decimal:

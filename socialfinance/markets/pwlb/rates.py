@@ -153,7 +153,13 @@ def _user_rates(name: str, lines: list[str]) -> dict[tuple[str, str], dict[float
     rates: dict[tuple[str, str], dict[float, Decimal]] = {key: {} for key in _COLUMNS}
     before = 0.0
     for number, line in body[1:]:
-        row = dict(zip(head, (cell.strip() for cell in line.split(",")), strict=False))
+        cells = [cell.strip() for cell in line.split(",")]
+        if any(cells[len(head) :]):
+            raise InputError(
+                "has more cells than there are columns", file=name, line=number, given=len(cells),
+                allowed=f"{len(head)}, with a point in decimals: 5.85",
+            )  # fmt: skip
+        row = dict(zip(head, cells, strict=False))
         years = _cell(name, number, "label_years", row, Decimal("0.5"), LONGEST)
         if years is None or float(years) <= before:
             raise InputError(
@@ -207,7 +213,6 @@ def _no_hole(
         )  # fmt: skip
 
 
-@cache
 @cache
 def _tables() -> tuple[RateTable, ...]:
     """All shipped notices, oldest first."""
