@@ -14,6 +14,8 @@ from socialfinance.measures.paths import Key
 Array = NDArray[np.float64]
 NEARLY_ALL = 0.99
 """Share of what comes back by which a life is taken to be over: a last small payment does not stretch it."""
+LEAST_UNITS = 8
+"""Units of paths below which their spread says nothing of an error."""
 QUANTILES = {"p5": 0.05, "p50": 0.50, "p95": 0.95, "p99": 0.99}
 
 
@@ -92,7 +94,7 @@ def _irr_error(unit_sums: Array, rate: float) -> float | None:
     years = np.arange(rows) / 4
     discount = (1.0 + rate) ** -years
     slope = float(np.sum(unit_sums * (years * discount / (1.0 + rate))))
-    if units < 2 or slope == 0.0:
+    if units < LEAST_UNITS or slope == 0.0:
         return None
     worth = np.sum(unit_sums * discount, axis=1)
     return float(np.sqrt(units / (units - 1) * np.sum(worth * worth))) / abs(slope)

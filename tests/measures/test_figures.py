@@ -98,10 +98,15 @@ def test_who_saves_less_than_he_pays() -> None:
 
 
 def test_error_of_the_headline_by_hand() -> None:
-    """Two units end with 121 and 99 for 100: at 10% worth 10 and -10; the slope is 220 / 1.21."""
-    row = expected_flow_irr(KEY, np.array([[-100.0, 0.0, 0.0, 0.0, 121.0], [-100.0, 0.0, 0.0, 0.0, 99.0]]))
+    """Eight units end with 121 or 99 for 100: at 10% worth 10 and -10; the slope is 880 / 1.21.
+
+    Of two units alone nothing is said: their spread is no error.
+    """
+    units = np.array([[-100.0, 0.0, 0.0, 0.0, 121.0], [-100.0, 0.0, 0.0, 0.0, 99.0]])
+    row = expected_flow_irr(KEY, np.tile(units, (4, 1)))
     assert row.value == pytest.approx(0.1)
-    assert row.standard_error == pytest.approx(np.sqrt(2.0 * 200.0) / (220.0 / 1.21))
+    assert row.standard_error == pytest.approx(np.sqrt(8.0 / 7.0 * 800.0) / (880.0 / 1.21))
+    assert expected_flow_irr(KEY, units).standard_error is None
 
 
 def test_loss_rows() -> None:

@@ -270,11 +270,11 @@ def test_all_programmes_together_are_what_a_run_has_of_all_investors() -> None:
     ready = prepare(sf.load("collective-impact-fund").portfolio)
     assert len({one.first_row for one in ready.deals}) > 2
     some = {
-        one.name: compare(ready, one.name, {"own": Variant(one.deal.instrument, "")}, 128, 2)
+        one.name: compare(ready, one.name, {"own": Variant(one.deal.instrument, "")}, 256, 2)
         for one in ready.deals
     }
     row = over_all(some).set_index("structure").loc["own"]
-    result = sf.simulate("collective-impact-fund", paths=128, seed=2, compare=False)
+    result = sf.simulate("collective-impact-fund", paths=256, seed=2, compare=False)
     irr = result.figure("irr", "of_mean_flows", who="all investors", deal="")
     assert row["investor_irr"] == pytest.approx(irr.value, rel=1e-9)
     assert row["investor_irr_error"] == pytest.approx(irr.standard_error, rel=1e-6)
