@@ -153,11 +153,17 @@ def rate_rise(portfolio: Portfolio, size: float) -> Portfolio:
 
 
 def late_payment(portfolio: Portfolio, size: float) -> Portfolio:
-    """Every payer is reorganised, and pays later than agreed from the start."""
+    """Every payer is reorganised, and pays later than agreed from the start, out of savings too."""
     changes: dict[str, Any] = {}
     for name, deal in portfolio.deals.items():
-        for role, payer in (deal.tariff.payers if deal.tariff is not None else {}).items():
+        tariff = deal.tariff
+        if tariff is None:
+            continue
+        for role, payer in tariff.payers.items():
             changes[f"deals.{name}.tariff.payers.{role}.payment_lag"] = payer.payment_lag + round(LATE * size)
+        if tariff.savings is not None:
+            later = tariff.savings.verification_lag + round(LATE * size)
+            changes[f"deals.{name}.tariff.savings.verification_lag"] = later
     return with_terms(portfolio, changes)
 
 

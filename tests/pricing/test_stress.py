@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+import socialfinance as sf
 from socialfinance.core.errors import InputError
 from socialfinance.engine.explain import explain_path
 from socialfinance.engine.ready import prepare
@@ -186,3 +187,23 @@ def test_a_total_loss_passes_a_limit_on_the_irr(bond):
 
 def test_the_same_target_twice_is_one(bond):
     assert len(stress(bond, [NPV, NPV], ["recession"], paths=64).rows) == 1
+
+
+def test_late_payment_makes_payments_out_of_savings_late_too() -> None:
+    """Paid two quarters later; the balance rolls up meanwhile, so the funder need not lose by it."""
+    fund = sf.load("demo-pay-as-you-save").portfolio
+    (name, deal), *_ = fund.deals.items()
+    late = STRESSES["late payment"].apply(agreed(fund), 1.0)
+    assert deal.tariff is not None
+    assert deal.tariff.savings is not None
+    stressed = late.deals[name].tariff
+    assert stressed is not None
+    assert stressed.savings is not None
+    assert stressed.savings.verification_lag == deal.tariff.savings.verification_lag + 2
+    before, after = (
+        sf.simulate(one, paths=400, seed=3, compare=False).figure("npv", who="investor", deal=name).value
+        for one in (fund, late)
+    )
+    assert before is not None
+    assert after is not None
+    assert after != before
