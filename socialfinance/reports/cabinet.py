@@ -349,11 +349,14 @@ def _exits(page: Page, view: View) -> None:
         for row in each(view.exits)
     ]  # fmt: skip
     if rows:
-        head = ("Deal", "At the end of", "Compensation", "For people already started", "In all", "Going on")
+        head = ("Deal", "At the end of", "Compensation", "Paid afterwards", "In all", "Going on")
         page.table(
             "10. What ending it by agreement would cost, as planned until then (£)", head, rows, names=2
         )
-        page.say("Going on: what the plan pays after that day if the contract stays.")
+        page.say(
+            "Paid afterwards: for people already started, and what the end sets off, less what comes back. Going "
+            "on: what the plan pays after that day if the contract stays."
+        )
     else:
         page.gap()
         page.say("10. No contract here can be ended by agreement at a price in its terms.")
