@@ -354,8 +354,8 @@ def _exits(page: Page, view: View) -> None:
             "10. What ending it by agreement would cost, as planned until then (£)", head, rows, names=2
         )
         page.say(
-            "Paid afterwards: for people already started, and what the end sets off, less what comes back. Going "
-            "on: what the plan pays after that day if the contract stays."
+            "Paid afterwards: for people already started, and what the end sets off, less what comes back. "
+            "Going on: what the plan pays after that day if the contract stays."
         )
     else:
         page.gap()
