@@ -19,3 +19,6 @@ CURRENCIES: dict[Code, Currency] = {
     "AUD": Currency("A$", "Australian dollars"),
     "USD": Currency("US$", "US dollars"),
 }
+
+HALF_A_PENNY = 0.005
+"""Below it, in the file's currency, nothing was paid, owed or lost."""

@@ -30,6 +30,8 @@ MEMO: frozenset[str] = frozenset({"non-cashable saving", "non-cashable extra cos
 """Reasons that are never cash and never added to it."""
 
 
+SAVED: frozenset[str] = frozenset({"saving", "extra cost", "non-cashable saving", "non-cashable extra cost"})
+"""Reasons that are what a programme saves, or costs, on the services around it."""
 WATCHED: frozenset[str] = frozenset({"investor"})
 """Roles whose payments are kept apart from their parties' other payments."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.council import capital
 from socialfinance.council.numbers import Array
 from socialfinance.council.statistics import figure
@@ -22,7 +23,7 @@ from socialfinance.council.treatment import (
     kind_of,
 )
 from socialfinance.engine.books import OWN, DealBooks, Kept
-from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, first_year
+from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, on_years
 from socialfinance.funds.books import CapitalSide
 from socialfinance.instruments.comparators import against
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 Columns = dict[tuple[Column, str], Array]
 """By column and rule ``(year, path)``, received less paid, pounds."""
 HEAD_RENT = "head rent"
-HALF_A_PENNY = 0.005
 
 
 def terms_of(ready: ReadyPortfolio, deal: ReadyDeal) -> dict[str, Any]:
@@ -144,12 +144,8 @@ def _lease(ready: ReadyPortfolio, books: DealBooks, party: str, rate: float) -> 
     rent = sum((rows for leg, rows in books.rows.items() if leg[0] == party and leg[2] == HEAD_RENT), 0.0)
     if isinstance(rent, float) or not np.any(rent):
         return None
-    deal = books.deal
-    found = capital.lease_by_year(rent, rate, deal.calendar.year_of_row)
-    first = first_year(ready, deal)
-    placed = {}
-    for field in ("additions", "interest", "written_down"):
-        amounts = getattr(found, field)
-        placed[field] = np.zeros((len(ready.calendar.financial_years), amounts.shape[1]))
-        placed[field][first : first + len(amounts)] = amounts
-    return placed
+    found = capital.lease_by_year(rent, rate, books.deal.calendar.year_of_row)
+    return {
+        field: on_years(ready, books.deal, getattr(found, field))
+        for field in ("additions", "interest", "written_down")
+    }

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from socialfinance.core.errors import InputError
+from socialfinance.core.ledger import MEMO, SAVED
 from socialfinance.core.parties import OUTSIDE
 from socialfinance.council.budget import payments, savings
 from socialfinance.council.greenbook import discount_factors
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Leg = tuple[str, str, str]
-SAVINGS = ("saving", "extra cost", "non-cashable saving", "non-cashable extra cost")
 
 
 class Streams(NamedTuple):
@@ -85,7 +85,7 @@ def streams(
     paid = sum((payments(legs, one, shape) for one in public), np.zeros(shape))
     used = np.zeros(shape)
     for (payer, payee, why), amounts in legs.items():
-        if why in SAVINGS or why == "property in kind":
+        if why in SAVED or why in MEMO:
             continue
         used = used + amounts * float(payee == OUTSIDE) - amounts * float(payer == OUTSIDE)
     return Streams(*(Nominal(flows, tuple(years)) for flows in (saved, freed, paid, used)))

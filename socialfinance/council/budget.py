@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
+from socialfinance.core.ledger import MEMO, SAVED
 from socialfinance.council.numbers import Array, numbers
 from socialfinance.council.statistics import chance, figure
 from socialfinance.funds.books import Budget
@@ -19,7 +21,6 @@ from socialfinance.funds.books import Budget
 if TYPE_CHECKING:
     import pandas as pd
 
-HALF_A_PENNY = 0.005
 Leg = tuple[str, str, str]
 
 
@@ -95,7 +96,7 @@ def payments(legs: Mapping[Leg, Array], payer: str, shape: tuple[int, int]) -> A
     """
     total = np.zeros(shape)
     for (a, b, why), amounts in legs.items():
-        if why in ("saving", "extra cost") or why.startswith("non-cashable") or why == "property in kind":
+        if why in SAVED or why in MEMO:
             continue
         if a == payer:
             total = total + amounts

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from socialfinance.core.ledger import Ledger
+from socialfinance.core.currency import HALF_A_PENNY
+from socialfinance.core.ledger import MEMO, SAVED, Ledger
 from socialfinance.council.budget import payments
 from socialfinance.council.numbers import Array
 from socialfinance.engine.deal import Asked, Outcome, Told, periods, run
@@ -21,15 +22,14 @@ from socialfinance.engine.ready import (
     ReadyDeal,
     ReadyPortfolio,
     ReadyStructure,
-    first_year,
     futures_of,
+    on_years,
     price_level,
 )
 from socialfinance.measures.paths import net_of, payer_figures, saved_of
 from socialfinance.scenarios.distributions import Given
 from socialfinance.scenarios.sources import Certain, Side
 
-HALF_A_PENNY = 0.005
 NUDGE = 0.1
 """By how much inputs are moved to see which of them matter."""
 MOST = 3.0
@@ -141,10 +141,8 @@ def exit_costs(ready: ReadyPortfolio, deal: ReadyDeal, party: str) -> tuple[Exit
 def planned_payments(ready: ReadyPortfolio, deal: ReadyDeal, party: str) -> Array:
     """What a body pays less what it has back, savings apart, by the portfolio's financial year, pounds."""
     outcome = _run(ready, deal, (deal.own,), Certain(deal.programme.programme.drivers))[0]
-    years, first = len(ready.calendar.financial_years), first_year(ready, deal)
     paid = payments(outcome.ledger.by_year, party, (outcome.ledger.years, 1))[:, 0]
-    placed = np.zeros(years)
-    placed[first : first + len(paid)] = paid
+    placed: Array = on_years(ready, deal, paid)
     return placed
 
 
@@ -164,7 +162,7 @@ def _rows_paid(ledger: Ledger, party: str, row: int) -> dict[str, float]:
     """Compensation from a row on, and everything else paid less received after it, savings apart."""
     paid = {"termination compensation": 0.0, "other": 0.0}
     for (payer, payee, why), rows in ledger.by_row.items():
-        if why in ("saving", "extra cost") or why.startswith("non-cashable") or why == "property in kind":
+        if why in SAVED or why in MEMO:
             continue
         sign = float(payer == party) - float(payee == party)
         if why == "termination compensation":

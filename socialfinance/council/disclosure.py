@@ -13,9 +13,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.council import ias37
-from socialfinance.council.liabilities import HALF_A_PENNY, Assessment, Estimate, estimate
+from socialfinance.council.liabilities import Assessment, Estimate, estimate
 from socialfinance.council.numbers import ANY, Array, number, numbers
 from socialfinance.council.promises import Promise
 from socialfinance.council.recourse import COMMITMENTS, DERIVATIVE, FINANCIAL_GUARANTEE, OWN_DEBT

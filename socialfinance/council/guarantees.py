@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.council.numbers import SHARE, Array, number, numbers, whole
-from socialfinance.council.statistics import mean_error
+from socialfinance.measures.statistics import mean_error
 
 if TYPE_CHECKING:
     import pandas as pd
 
-HALF_A_PENNY = 0.005
 ROWS_A_YEAR = 4
 By = Literal["loan", "pool"]
 Leg = tuple[str, str, str]

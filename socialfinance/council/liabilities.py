@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.council.numbers import ANY, Array, number, numbers
-from socialfinance.council.statistics import chance, mean_error
-from socialfinance.measures.statistics import quantile
+from socialfinance.council.statistics import chance
+from socialfinance.measures.statistics import mean_error, quantile
 
 if TYPE_CHECKING:
     import pandas as pd
 
-HALF_A_PENNY = 0.005
 PERCENTILES = (0.90, 0.95, 0.99, 0.999)
 INSIDE = (1e-9, 1.0 - 1e-9, "a fraction between 0 and 1")
 

@@ -19,7 +19,7 @@ from socialfinance.council.numbers import Array
 from socialfinance.council.promises import Promise, most_called, promises
 from socialfinance.council.recourse import COMMITMENTS, CONTINGENT, FINANCIAL_GUARANTEE, OWN_DEBT
 from socialfinance.engine.books import DealBooks
-from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, first_year
+from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, on_years
 from socialfinance.funds.books import Promises
 from socialfinance.measures.paths import by_year
 
@@ -95,7 +95,9 @@ def _exposure(
     nil = np.zeros(shape)
     back, fees = (flows.recoveries, flows.fees) if is_call else (nil, nil)
     most = _maximum(deal, party, some, is_call)
-    yearly = [_years(ready, deal, rows) for rows in (flows.calls, back, fees)]
+    yearly = [
+        on_years(ready, deal, by_year(rows, deal.calendar.year_of_row)) for rows in (flows.calls, back, fees)
+    ]
     assessed = assess(
         *yearly, maximum=most, percentile=how.worst_case, cost_of_risk=how.cost_of_risk,
         years=ready.calendar.financial_years,
@@ -160,15 +162,6 @@ def _term(deal: ReadyDeal) -> int | None:
     repayment = getattr(terms, "repayment", None) or getattr(getattr(terms, "loan", None), "repayment", None)
     last = getattr(repayment, "last_quarter", None)
     return None if last is None else max(1, min(int(last), deal.calendar.quarters))
-
-
-def _years(ready: ReadyPortfolio, deal: ReadyDeal, rows: Array) -> Array:
-    """``(row, path)`` of a deal by the portfolio's financial years."""
-    placed = np.zeros((len(ready.calendar.financial_years), rows.shape[1]))
-    found = by_year(rows, deal.calendar.year_of_row)
-    first = first_year(ready, deal)
-    placed[first : first + len(found)] = found
-    return placed
 
 
 def _year_ends(deal: ReadyDeal) -> dict[str, int]:

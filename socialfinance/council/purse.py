@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.council.numbers import Array, number
 from socialfinance.council.statistics import figure
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 Rule = Literal["pro rata to savings", "equal", "shapley"]
 MOST_AGENCIES = 10
 """Most that Shapley's rule is worked out for: it looks at every one of 2^n coalitions."""
-HALF_A_PENNY = 0.005
 
 
 def matrix(years: Sequence[str], by_agency: Mapping[str, Array]) -> pd.DataFrame:

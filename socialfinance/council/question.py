@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.council.numbers import Array
 from socialfinance.council.statistics import Chance, Figure, chance, figure
 from socialfinance.engine.books import OWN, DealBooks, Kept, expected_rate
 from socialfinance.kernels.returns import OK
+from socialfinance.measures.statistics import worst_paths
 
 if TYPE_CHECKING:
     import pandas as pd
 
-HALF_A_PENNY = 0.005
 WORST = 0.05
 """Share of futures that count as the worst."""
 
@@ -117,9 +118,7 @@ def moved(here: Array, there: Array) -> Moved:
 
 def _worst(cost: Array) -> float:
     """Mean of the dearest 5% of futures less the mean of all."""
-    ordered = np.sort(cost)
-    count = max(1, round(WORST * len(cost)))
-    return float(ordered[-count:].mean() - cost.mean())
+    return float(cost[worst_paths(-cost, 1.0 - WORST)].mean() - cost.mean())
 
 
 def break_even_uplift(books: DealBooks, party: str, alternative: str) -> float | None:

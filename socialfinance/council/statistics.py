@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from socialfinance.council.numbers import Array
-from socialfinance.measures.statistics import quantile
+from socialfinance.measures.statistics import mean_error, quantile
 
 
 class Figure(NamedTuple):
@@ -28,11 +28,6 @@ def figure(values: Array) -> Figure:
     ordered = np.sort(values)
     p5, p50, p95 = (float(quantile(ordered, q)[0] or 0.0) for q in (0.05, 0.5, 0.95))
     return Figure(float(values.mean()), mean_error(values), p5, p50, p95, float(ordered[-1]))
-
-
-def mean_error(values: Array) -> float:
-    """Standard error of the mean: sd / sqrt(n); nil on a single path."""
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 class Chance(NamedTuple):

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.core.ledger import MEMO
 from socialfinance.core.parties import Kind, Party
@@ -24,7 +25,6 @@ Column = Literal["revenue", "capital", "capital receipt", "balance sheet"]
 Leg = tuple[str, str, str]
 """payer, payee, reason"""
 COLUMNS: tuple[Column, ...] = get_args(Column)
-HALF_A_PENNY = 0.005
 
 
 class Treatment(NamedTuple):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.core.parties import PUBLIC
 from socialfinance.core.terms import said_of
@@ -30,7 +31,6 @@ from socialfinance.funds.books import Books, Budget
 if TYPE_CHECKING:
     import pandas as pd
 
-HALF_A_PENNY = 0.005
 NO_STAKE = "do nothing"
 CENTRAL = frozenset({"central", "dwp", "hmrc", "justice"})
 """Kinds that are paid for by central government."""

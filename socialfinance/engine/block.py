@@ -20,8 +20,8 @@ from socialfinance.engine.ready import (
     ReadyPortfolio,
     ReadyStructure,
     drawn,
-    first_year,
     futures_of,
+    on_years,
     price_level,
 )
 from socialfinance.engine.ready_fund import Position
@@ -72,13 +72,11 @@ class FundSums:
                 if party not in mine:
                     mine[party] = np.zeros((self.rows, self.paths))
                 mine[party][first : first + len(flows)] += flows
-        start, years = first_year(self.ready, deal), len(self.ready.calendar.financial_years)
         for mine, theirs in ((self.net_by_year, ledger.net), (self.saved_by_year, ledger.saved)):
             for party, flows in theirs.items():
                 if self.ready.parties[party].kind in PUBLIC:
-                    yearly = by_year(flows, deal.calendar.year_of_row)
-                    total = mine.setdefault(party, np.zeros((years, self.paths)))
-                    total[start : start + len(yearly)] += yearly
+                    yearly = on_years(self.ready, deal, by_year(flows, deal.calendar.year_of_row))
+                    mine[party] = mine[party] + yearly if party in mine else yearly
         for total, flows in zip((self.paid_in, self.back), ledger.of_role("investor"), strict=True):
             total[first : first + len(flows)] += flows
 
@@ -310,15 +308,11 @@ def _cost(
 
 
 def _flows(deal: ReadyDeal, ledger: Ledger, ready: ReadyPortfolio) -> dict[FlowKey, Array]:
-    offset = first_year(ready, deal)
-    years = len(ready.calendar.financial_years)
-    found = {}
-    for legs in (ledger.by_year, ledger.memo_by_year):
-        for (payer, payee, reason), amounts in legs.items():
-            placed = np.zeros((years, ledger.paths))
-            placed[offset : offset + len(amounts)] = amounts
-            found[FlowKey(deal.name, payer, payee, reason)] = placed
-    return found
+    return {
+        FlowKey(deal.name, *leg): on_years(ready, deal, amounts)
+        for legs in (ledger.by_year, ledger.memo_by_year)
+        for leg, amounts in legs.items()
+    }
 
 
 def _placed(ready: ReadyPortfolio, deal: ReadyDeal, net: Array) -> Array:

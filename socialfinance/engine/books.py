@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.core.ledger import RESULTS, Ledger
 from socialfinance.core.parties import OUTSIDE, PUBLIC
@@ -24,8 +25,8 @@ from socialfinance.engine.ready import (
     ReadyDeal,
     ReadyPortfolio,
     drawn,
-    first_year,
     futures_of,
+    on_years,
     price_level,
 )
 from socialfinance.kernels.returns import NONE, OK, STATUS_NAMES, irr_with_status, npv
@@ -37,7 +38,6 @@ Leg = tuple[str, str, str]
 """payer, payee, reason"""
 OWN = "own"
 """The name of a deal's own structure beside those it is held against."""
-HALF_A_PENNY = 0.005
 CHUNK = 8 * UNIT
 """Paths at once: every payment is held by row meanwhile."""
 
@@ -241,14 +241,14 @@ def _keep_years(
     """What is kept by financial year: payments, what was earned, cost by line."""
     ledger = outcome.ledger
     for leg, rows in ledger.by_row.items():
-        kept.legs[leg] = _placed(ready, deal, by_year(rows, deal.calendar.year_of_row))
+        kept.legs[leg] = on_years(ready, deal, by_year(rows, deal.calendar.year_of_row))
     for payer in sorted(public & {leg[0] for leg in kept.legs}):
         kept.accrued[payer] = _accrued(ready, deal, ledger, payer)
     lines = zip(deal.deal.programme.costs, outcome.lowered.uses, strict=True)
     for i, (line, uses) in enumerate(lines):
         if uses:
             rows = np.stack([np.broadcast_to(done.costs[i], (ledger.paths,)) for done in outcome.activity])
-            kept.costs[line] = _placed(ready, deal, by_year(rows, deal.calendar.year_of_row))
+            kept.costs[line] = on_years(ready, deal, by_year(rows, deal.calendar.year_of_row))
 
 
 def _accrued(ready: ReadyPortfolio, deal: ReadyDeal, ledger: Ledger, payer: str) -> Array:
@@ -265,7 +265,7 @@ def _accrued(ready: ReadyPortfolio, deal: ReadyDeal, ledger: Ledger, payer: str)
             earned = np.zeros_like(rows)
             earned[: len(rows) - lag] = rows[lag:]
             earned[0] += rows[:lag].sum(axis=0)
-            moved += _placed(ready, deal, by_year(earned - rows, deal.calendar.year_of_row))
+            moved += on_years(ready, deal, by_year(earned - rows, deal.calendar.year_of_row))
     return moved
 
 
@@ -289,14 +289,6 @@ def _balance(ready: ReadyPortfolio, deal: ReadyDeal, ledger: Ledger) -> Array:
     for row, df in zip(out, worth, strict=True):
         total += row * (df / 4.0)
     return total
-
-
-def _placed(ready: ReadyPortfolio, deal: ReadyDeal, amounts: Array) -> Array:
-    """``(year, path)`` of the deal's years on the portfolio's."""
-    placed = np.zeros((len(ready.calendar.financial_years), amounts.shape[1]))
-    offset = first_year(ready, deal)
-    placed[offset : offset + len(amounts)] = amounts
-    return placed
 
 
 def _joined(parts: Sequence[DealBooks]) -> DealBooks:

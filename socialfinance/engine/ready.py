@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+import numpy as np
+
 from socialfinance.core.errors import InputError
 from socialfinance.core.ledger import MEMO, RESULTS, Leg
 from socialfinance.core.parties import OUTSIDE, Party, shares_of
@@ -205,6 +207,14 @@ def first_year(ready: ReadyPortfolio, deal: ReadyDeal) -> int:
     The deal's row 0 is the day after the portfolio's row in which it starts: on 1 April, a year later.
     """
     return ready.calendar.financial_years.index(deal.calendar.financial_years[0])
+
+
+def on_years(ready: ReadyPortfolio, deal: ReadyDeal, amounts: Any) -> Any:
+    """``(year, path)`` of the deal's financial years on the portfolio's, nil elsewhere."""
+    placed = np.zeros((len(ready.calendar.financial_years), *amounts.shape[1:]))
+    first = first_year(ready, deal)
+    placed[first : first + len(amounts)] = amounts
+    return placed
 
 
 def with_deals(

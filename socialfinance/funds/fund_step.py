@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.kernels.carry import european
 from socialfinance.kernels.elementwise import both, either, least, most, part, put, ratio, where
 
 Tuple = tuple[Any, ...]
-HALF_A_PENNY = 0.005
 ROUNDING = 1e-6
 """Pounds: a wish is granted in full where no more than the rounding of sums is missing."""
 UNLIMITED = 1e15

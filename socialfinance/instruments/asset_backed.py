@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.core.ledger import Leg
 from socialfinance.core.terms import AnnualRate, Name, Pounds, Quarters, Share, Sourced
@@ -24,7 +25,7 @@ from socialfinance.instruments.asset_backed_step import (
     step,
 )
 from socialfinance.instruments.base import Brief, Figure, Lowered, plan_case, quarterly
-from socialfinance.instruments.contract import HALF_A_PENNY, Commitment
+from socialfinance.instruments.contract import Commitment
 from socialfinance.instruments.guarantees import UNLIMITED, Layer
 from socialfinance.instruments.lending import LendingRate
 from socialfinance.instruments.property import DEVELOPMENT, RECIPIENTS, Indexation, of_purpose

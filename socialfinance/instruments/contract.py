@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.terms import Pounds, Quarters, Share, Sourced
 from socialfinance.core.terms import Terms as Model
 from socialfinance.instruments.base import Draw
@@ -24,8 +25,6 @@ class Exits(NamedTuple):
 
 
 EXITS = Exits(Draw("exits.voluntary"), Draw("exits.policy"), Draw("exits.insolvency"))
-HALF_A_PENNY = 0.005
-"""Pounds: wherever a term asks whether an amount is nil, less than this is."""
 CAUSES = ("performance", "voluntary", "policy", "insolvency")
 """Why a contract ended early, numbered from 1; the later in the list wins where two come together."""
 WITHDRAWN = 5.0

@@ -6,19 +6,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.core.ledger import Leg
 from socialfinance.core.terms import AnnualRate, Pounds, Share, Sourced
 from socialfinance.instruments import claims, vehicle
 from socialfinance.instruments.base import INFINITE, PEOPLE, Brief, Figure, Lowered, plan_case, quarterly
-from socialfinance.instruments.contract import (
-    CAUSES,
-    HALF_A_PENNY,
-    Commitment,
-    ExitTerms,
-    ReviewTerms,
-    ended_by,
-)
+from socialfinance.instruments.contract import CAUSES, Commitment, ExitTerms, ReviewTerms, ended_by
 from socialfinance.instruments.credit_step import (
     Payments,
     Pipelines,

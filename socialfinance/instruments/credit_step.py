@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.instruments import vehicle
 from socialfinance.instruments.base import Now
-from socialfinance.instruments.contract import HALF_A_PENNY, ExitState
+from socialfinance.instruments.contract import ExitState
 from socialfinance.kernels.elementwise import both, either, least, most, part, put, where
 from socialfinance.programmes.base import Orders
 from socialfinance.programmes.delivery import Activity

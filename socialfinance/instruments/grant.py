@@ -6,13 +6,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.core.ledger import Leg
 from socialfinance.core.terms import Name, Pounds, Quarters, Share, Sourced
 from socialfinance.core.terms import Terms as Model
 from socialfinance.instruments import claims, vehicle
 from socialfinance.instruments.base import PEOPLE, Brief, Figure, Lowered, plan_case
-from socialfinance.instruments.contract import CAUSES, HALF_A_PENNY, ExitTerms, ended_by
+from socialfinance.instruments.contract import CAUSES, ExitTerms, ended_by
 from socialfinance.instruments.grant_step import Payments, Row, State, Terms, ask, step
 from socialfinance.instruments.tariff import EffectPayment, Payer, Tariff
 from socialfinance.kernels.elementwise import where

@@ -8,21 +8,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.core.ledger import Leg
 from socialfinance.core.terms import AnnualRate, Name, Pounds, Quarters, Share, Sourced
 from socialfinance.core.terms import Terms as Model
 from socialfinance.instruments import claims, guarantees, vehicle
 from socialfinance.instruments.base import PEOPLE, Brief, Figure, Lowered, plan_case, quarterly
-from socialfinance.instruments.contract import (
-    CAUSES,
-    HALF_A_PENNY,
-    AboveCap,
-    Commitment,
-    ExitTerms,
-    ReviewTerms,
-    ended_by,
-)
+from socialfinance.instruments.contract import CAUSES, AboveCap, Commitment, ExitTerms, ReviewTerms, ended_by
 from socialfinance.instruments.debt_step import (
     Drawn,
     Payments,

@@ -11,12 +11,12 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import model_validator
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.core.ledger import Leg
 from socialfinance.core.terms import Name, Sourced
 from socialfinance.instruments import pwlb_loan
 from socialfinance.instruments.base import INFINITE, PEOPLE, Brief, Figure, Lowered, Now, quarterly
-from socialfinance.instruments.contract import HALF_A_PENNY
 from socialfinance.instruments.funding import (
     BORROWING,
     FOR_CAPITAL,

@@ -6,11 +6,11 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.core.ledger import Leg
 from socialfinance.core.terms import Pounds, Quarters, Sourced
 from socialfinance.instruments.base import INFINITE, Brief, Figure, Lowered, Now
-from socialfinance.instruments.contract import HALF_A_PENNY
 from socialfinance.instruments.in_house import no_wish
 from socialfinance.instruments.property import DEVELOPMENT, LONGEST, RECIPIENTS, Indexation, of_purpose
 from socialfinance.kernels.elementwise import both, most, part, put, where

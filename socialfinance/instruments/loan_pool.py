@@ -7,13 +7,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.core.ledger import Leg
 from socialfinance.core.parties import OUTSIDE
 from socialfinance.core.terms import Name, Pounds, Quarters, Sourced
 from socialfinance.instruments import guarantees
 from socialfinance.instruments.base import INFINITE, Brief, Figure, Lowered, plan_case
-from socialfinance.instruments.contract import HALF_A_PENNY, Commitment
+from socialfinance.instruments.contract import Commitment
 from socialfinance.instruments.guarantees import UNLIMITED, Layer
 from socialfinance.instruments.lending import LendingRate
 from socialfinance.instruments.pool_step import Payments, Pipelines, Row, State, Terms, ask, step

@@ -6,20 +6,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.core.ledger import Leg
 from socialfinance.core.terms import Name, Pounds, Quarters, Share, Sourced
 from socialfinance.instruments import claims, guarantees, vehicle
 from socialfinance.instruments.base import PEOPLE, Brief, Figure, Lowered, plan_case
-from socialfinance.instruments.contract import (
-    CAUSES,
-    HALF_A_PENNY,
-    Commitment,
-    ExitRow,
-    ExitTerms,
-    ReviewTerms,
-    ended_by,
-)
+from socialfinance.instruments.contract import CAUSES, Commitment, ExitRow, ExitTerms, ReviewTerms, ended_by
 from socialfinance.instruments.guarantees import UNLIMITED, Layer
 from socialfinance.instruments.lending import LendingRate
 from socialfinance.instruments.pays_step import Drawn, Payments, Pipelines, Row, State, Terms, ask, step

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.terms import Pounds, Sourced
-from socialfinance.instruments.contract import HALF_A_PENNY
 from socialfinance.kernels.annuity import capital_recovery_factor
 from socialfinance.kernels.elementwise import least, most, where
 from socialfinance.markets import pwlb

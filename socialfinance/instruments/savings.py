@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.instruments.base import Draw
-from socialfinance.instruments.contract import HALF_A_PENNY
 from socialfinance.instruments.tariff import AgencyPays, SavingsPayment
 from socialfinance.kernels.elementwise import least, most, part, put, where
 from socialfinance.programmes.delivery import Activity

@@ -6,21 +6,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.core.ledger import Leg
 from socialfinance.core.terms import AnnualRate, Name, Quarters, Share, Sourced
 from socialfinance.core.terms import Terms as Model
 from socialfinance.instruments import claims, vehicle
 from socialfinance.instruments.base import INFINITE, PEOPLE, Brief, Figure, Lowered, plan_case, quarterly
-from socialfinance.instruments.contract import (
-    CAUSES,
-    HALF_A_PENNY,
-    AboveCap,
-    Commitment,
-    ExitTerms,
-    ReviewTerms,
-    ended_by,
-)
+from socialfinance.instruments.contract import CAUSES, AboveCap, Commitment, ExitTerms, ReviewTerms, ended_by
 from socialfinance.instruments.sib_step import UNCAPPED, Payments, Row, State, Terms, ask, step
 from socialfinance.instruments.tariff import Tariff
 from socialfinance.kernels.elementwise import where

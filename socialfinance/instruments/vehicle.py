@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.ledger import Leg
 from socialfinance.instruments import claims, savings
 from socialfinance.instruments.base import Brief, Now
 from socialfinance.instruments.contract import (
     EXITS,
-    HALF_A_PENNY,
     ExitNumbers,
     ExitRow,
     Exits,

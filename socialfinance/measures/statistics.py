@@ -116,6 +116,17 @@ def back_by_half_life(key: Key, unit_sums: Array) -> Row:
     return _row(key, "of_mean_flows", float(back[(first + last) // 2]) / drawn, None, "ok", 1.0)
 
 
+def mean_error(values: Array) -> float:
+    """Standard error of the mean: sd / sqrt(n); nil on a single path."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+
+
+def worst_paths(value: Array, level: float) -> NDArray[np.int64]:
+    """The paths with the least value: the smallest whole number of them that is 1 - level of all or more."""
+    count = max(1, int(np.ceil((1.0 - level) * len(value) - 1e-9)))
+    return np.argsort(value, kind="stable")[:count]
+
+
 def quantile(ordered: Array, q: float) -> tuple[float | None, float | None]:
     """The inverted-CDF quantile of sorted values (one that occurred) and its standard error.
 

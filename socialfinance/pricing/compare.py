@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.core.parties import OUTSIDE, PUBLIC
 from socialfinance.engine.block import ALL_PUBLIC
@@ -21,14 +22,13 @@ from socialfinance.engine.books import OWN, Accounts, Kept, expected_rate, keep_
 from socialfinance.engine.ready import SUPPLIED, ReadyDeal, ReadyPortfolio, walk, with_deals
 from socialfinance.funds.portfolio import Deal
 from socialfinance.measures.paths import Key
-from socialfinance.measures.statistics import expected_flow_irr, quantile
+from socialfinance.measures.statistics import expected_flow_irr, mean_error, quantile
 from socialfinance.pricing.sharing import TAILS, Shares, risk_shares
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
-HALF_A_PENNY = 0.005
 HOUSE = ("in house, same costs", "council builds, from reserves")
 """What risk is taken from: the same bill, from the council's own money."""
 GROUPS = ("commissioning council", "other public bodies", "investors", "providers", "others")
@@ -141,7 +141,7 @@ class Comparison:
         rate = expected_rate(kept, self.structures[house], ALL_PUBLIC)[0] if house and deal else None
         return {
             "structure": name, "says": self.says.get(name, ""), **_investor(kept),
-            "net_cost": float(cost.mean()), "net_cost_error": _error(cost),
+            "net_cost": float(cost.mean()), "net_cost_error": mean_error(cost),
             "net_cost_p95": quantile(ordered, 0.95)[0], "net_cost_p99": quantile(ordered, 0.99)[0],
             "maximum": self._most(deal, "maximum"), "guaranteed": self._most(deal, "guaranteed"),
             **self._provider(kept), "system_rate": rate,
@@ -190,14 +190,14 @@ class Comparison:
         more = here - there
         ordered, paid = np.sort(more), float(self._of_council(other, "paid_pv").mean())
         alone = float(np.sqrt(here.var(ddof=1) / len(here) + there.var(ddof=1) / len(there)))
-        error, public = _error(more), self.public_cost(name) - self.public_cost(other)
+        error, public = mean_error(more), self.public_cost(name) - self.public_cost(other)
         return {
             "structure": name, "less": other, "difference": float(more.mean()), "error": error,
             "share_of_cost": float(more.mean()) / paid if paid > HALF_A_PENNY else None,
             "p5": quantile(ordered, 0.05)[0], "p95": quantile(ordered, 0.95)[0],
             "chance_dearer": float(np.mean(more > HALF_A_PENNY)), "error_alone": alone,
             "ratio": error / alone if alone > 0.0 else None,
-            "public_difference": float(public.mean()), "public_error": _error(public),
+            "public_difference": float(public.mean()), "public_error": mean_error(public),
         }  # fmt: skip
 
     # --- who bears the risk -----------------------------------------------------------------------
@@ -253,7 +253,7 @@ class Comparison:
             taken = 0.0 if moved is None else moved * whole
             rows.append(
                 {
-                    "structure": name, "price": float(more.mean()), "price_error": _error(more),
+                    "structure": name, "price": float(more.mean()), "price_error": mean_error(more),
                     "borne": borne, "moved": moved, "programme_shortfall": whole, "in_house_shortfall": there,
                     "per_pound": float(more.mean()) / taken if taken > HALF_A_PENNY else None,
                 }
@@ -297,14 +297,14 @@ def _over_all(name: str, some: Mapping[str, Comparison]) -> dict[str, Any]:
             loss_probability=float(np.mean(gain < -HALF_A_PENNY)), gain=float(gain.mean()),
         )  # fmt: skip
     found.update(
-        net_cost=float(cost.mean()), net_cost_error=_error(cost), net_cost_p95=quantile(ordered, 0.95)[0],
+        net_cost=float(cost.mean()), net_cost_error=mean_error(cost), net_cost_p95=quantile(ordered, 0.95)[0],
         net_cost_p99=quantile(ordered, 0.99)[0], less_in_house=None, less_error=None, share_of_cost=None,
     )  # fmt: skip
     if all(one.house is not None for one in some.values()):
         more = np.sum([c.public_cost(name) - c.public_cost(str(c.house)) for c in some.values()], axis=0)
         paid = sum(float(one._of_council(str(one.house), "paid_pv").mean()) for one in some.values())
         found.update(
-            less_in_house=float(more.mean()), less_error=_error(more),
+            less_in_house=float(more.mean()), less_error=mean_error(more),
             share_of_cost=float(more.mean()) / paid if paid > HALF_A_PENNY else None,
         )  # fmt: skip
     return found
@@ -431,10 +431,6 @@ def _group(kind: str, commissions: bool) -> str:
     if kind in PUBLIC:
         return GROUPS[1]
     return {"investor": GROUPS[2], "lender": GROUPS[2], "provider": GROUPS[3]}.get(kind, GROUPS[4])
-
-
-def _error(values: Array) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

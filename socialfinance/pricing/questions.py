@@ -9,7 +9,7 @@ import numpy as np
 from socialfinance.core.errors import InputError
 from socialfinance.engine.ready import prepare
 from socialfinance.funds.portfolio import Deal, Portfolio
-from socialfinance.measures.statistics import quantile
+from socialfinance.measures.statistics import mean_error, quantile
 from socialfinance.pricing.read import Futures
 from socialfinance.pricing.solve import HasPortfolio, Solution, portfolio_of, solve
 from socialfinance.pricing.vary import Range
@@ -88,7 +88,7 @@ def guarantee_fee(
         for name in ("calls", "recoveries")
     )
     loss = np.sort(calls - back)
-    expected, noise = float(loss.mean()), float(loss.std(ddof=1) / np.sqrt(len(loss)))
+    expected, noise = float(loss.mean()), mean_error(loss)
     worst_case, spread = quantile(loss, worst)
     assert worst_case is not None
     fee = expected + cost_of_risk * (worst_case - expected)

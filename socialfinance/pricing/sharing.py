@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from socialfinance.core.errors import InputError
+from socialfinance.measures.statistics import worst_paths
 
 Array = NDArray[np.float64]
 TAILS = (0.95, 0.99)
@@ -71,9 +72,3 @@ def risk_shares(value: Mapping[str, Array], tails: Sequence[float] = TAILS) -> S
         {party: float(np.sqrt(np.sum(x * x) / max(len(x) - 1, 1))) for party, x in moved.items()},
         {party: -float(x[worst_paths(x, tails[0])].mean()) for party, x in moved.items()},
     )  # fmt: skip
-
-
-def worst_paths(value: Array, level: float) -> NDArray[np.int64]:
-    """The paths with the least value: the smallest whole number of them that is 1 - level of all or more."""
-    count = max(1, int(np.ceil((1.0 - level) * len(value) - 1e-9)))
-    return np.argsort(value, kind="stable")[:count]

@@ -7,10 +7,11 @@ and its random numbers.
 
 from __future__ import annotations
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.instruments.council_build import CouncilBuild
 from socialfinance.markets import pwlb
 from socialfinance.programmes.development import Development
-from tests.models.asset_backed_by_hand import HALF_A_PENNY, Books, Draws, Happened, Site
+from tests.models.asset_backed_by_hand import Books, Draws, Happened, Site
 from tests.models.in_house_by_hand import SHORTEST, Loan
 
 

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.instruments.credit_line import CreditLine
 from socialfinance.instruments.tariff import Tariff
 from socialfinance.programmes.people import Programme
-from tests.models.sib_by_hand import HALF_A_PENNY, Books, Contract, Draws, Plan
+from tests.models.sib_by_hand import Books, Contract, Draws, Plan
 
 PAYMENTS_A_YEAR = {"annual effective": 1, "nominal half-yearly": 2, "nominal quarterly": 4}
 

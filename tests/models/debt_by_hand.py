@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.instruments.guaranteed_debt import GuaranteedDebt
 from socialfinance.instruments.guarantees import Layer
 from socialfinance.instruments.lending import LendingRate
 from socialfinance.instruments.tariff import Tariff
 from socialfinance.programmes.people import Programme
-from tests.models.sib_by_hand import HALF_A_PENNY, NO_LIMIT, Books, Contract, Draws, Plan
+from tests.models.sib_by_hand import NO_LIMIT, Books, Contract, Draws, Plan
 
 PAYMENTS_A_YEAR = {"annual effective": 1, "nominal half-yearly": 2, "nominal quarterly": 4}
 RANKS = (("guarantor first",), ("lender", "pro rata"), ("lender first",))

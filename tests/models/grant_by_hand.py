@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.instruments.grant import Grant
 from socialfinance.instruments.tariff import Tariff
 from socialfinance.programmes.people import Programme
-from tests.models.sib_by_hand import HALF_A_PENNY, Books, Contract, Draws, Plan
+from tests.models.sib_by_hand import Books, Contract, Draws, Plan
 
 
 @dataclass

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.instruments.in_house import FeeForService, PwlbLoan
 from socialfinance.instruments.pwlb_loan import Borrowing
 from socialfinance.markets import pwlb
 from socialfinance.programmes.people import Programme
-from tests.models.sib_by_hand import HALF_A_PENNY, NO_LIMIT, Draws, Entry, People, Plan
+from tests.models.sib_by_hand import NO_LIMIT, Draws, Entry, People, Plan
 
 SHORTEST = {"maturity": 1, "eip": 2, "annuity": 2}
 

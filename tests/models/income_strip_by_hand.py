@@ -6,9 +6,10 @@ Plain floats and loops in the order of ``docs/structures/income-strip.md``; the 
 
 from __future__ import annotations
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.instruments.income_strip import IncomeStrip
 from socialfinance.programmes.development import Development
-from tests.models.asset_backed_by_hand import HALF_A_PENNY, Books, Draws, Happened, Site, reviewed
+from tests.models.asset_backed_by_hand import Books, Draws, Happened, Site, reviewed
 
 
 class Strip:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.instruments.guarantees import Layer
 from socialfinance.instruments.pay_as_you_save import PayAsYouSave
 from socialfinance.instruments.tariff import AgencyPays, Payer, SavingsPayment, Tariff
 from socialfinance.programmes.people import Programme
-from tests.models.sib_by_hand import HALF_A_PENNY, NO_LIMIT, Books, Contract, Draws, People, Plan
+from tests.models.sib_by_hand import NO_LIMIT, Books, Contract, Draws, People, Plan
 
 PAYMENTS_A_YEAR = {"annual effective": 1, "nominal half-yearly": 2, "nominal quarterly": 4}
 RANKS = (("guarantor first",), ("funder", "pro rata"), ("lender first",))

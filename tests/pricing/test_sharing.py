@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from socialfinance.core.errors import InputError
-from socialfinance.pricing.sharing import risk_shares, worst_paths
+from socialfinance.measures.statistics import worst_paths
+from socialfinance.pricing.sharing import risk_shares
 
 PATHS = 200_000
 
