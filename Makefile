@@ -28,8 +28,9 @@ lint: $(READY) ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-slow: $(READY) ## the tests that take minutes
+slow: $(READY) ## the tests that take minutes, and properties on examples drawn anew
 	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -n 2 --hypothesis-profile default -k "properties or pwlb"
 
 bench: $(READY) ## how fast it is
 	$(BIN)/python -m pytest tests/bench -q -s -m bench --benchmark-enable

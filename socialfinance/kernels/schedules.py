@@ -84,7 +84,8 @@ def pence_schedule(
     """Schedule of n instalments, each interest and principal item rounded half-up to a penny.
 
     Interest is i times the opening balance; principal is nil (maturity), P / n (EIP) or the level
-    payment P i / (1 - (1 + i)^-n) less interest (annuity). The last instalment clears the balance.
+    payment P i / (1 - (1 + i)^-n) less interest (annuity), never more than is owed. The last instalment
+    clears the balance.
     ``rounding=False`` gives the same rows unrounded, to 50 digits. PWLB publishes no rounding rule;
     this one agrees with balances in its loan data.
     """
@@ -98,7 +99,7 @@ def pence_schedule(
         for period in range(1, n + 1):
             interest = to_pence(owed * rate) if rounding else owed * rate
             due = {"maturity": Decimal(0), "eip": amount / n, "annuity": level - interest}[method]
-            repaid = owed if period == n else (to_pence(due) if rounding else due)
+            repaid = owed if period == n else min(owed, to_pence(due) if rounding else due)
             owed -= repaid
             rows.append(Instalment(period, repaid, interest, repaid + interest, owed))
         total = sum((row.interest for row in rows), Decimal(0))

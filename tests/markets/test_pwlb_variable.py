@@ -77,6 +77,13 @@ def test_principal_comes_back_to_the_penny(principal, half_years, method, months
     assert (found.balance.diff().dropna() <= 1e-9).all()
 
 
+def test_halves_of_a_penny_rounded_up_never_repay_more_than_is_owed():
+    """2p over four half-years: half a penny each, rounded up to one, twice."""
+    found = pwlb.variable_schedule("0.02", 0, 2, "eip", 6)
+    assert found.principal.tolist() == [0.01, 0.01, 0.0, 0.0]
+    assert pwlb.schedule("0.02", 0, 2, "eip").principal.tolist() == [0.01, 0.01, 0.0, 0.0]
+
+
 def test_twice_the_principal_is_twice_everything():
     rates = [0.03 + 0.001 * k for k in range(12)]
     one = pwlb.variable_schedule(777_777, rates, 3, "eip", 3, rounding=False)

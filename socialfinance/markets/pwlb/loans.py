@@ -88,7 +88,8 @@ def variable_schedule(
     Interest on the opening balance B is B r days / 365 [unverified], due at the period's end [unverified].
     Days are those of the calendar from the advance, ``on``; without it 365 / 12 a month, so interest is
     B r months / 12. EIP repays equal parts of P, one every ``principal_months``: six, or as often as the rate
-    is reset, as a second-hand account of these loans has it [unverified]. Rounding as in ``schedule``.
+    is reset, as a second-hand account of these loans has it [unverified], never more than is owed. Rounding
+    as in ``schedule``.
     """
     import pandas as pd
 
@@ -104,7 +105,7 @@ def variable_schedule(
         for period, (rate, days) in enumerate(zip(yearly, _days(on, count, months), strict=True), 1):
             borne = _simple_interest(owed, rate, days, rounding)
             due = share if method == "eip" and period * months % every == 0 else Decimal(0)
-            repaid = owed if period == count else (to_pence(due) if rounding else due)
+            repaid = owed if period == count else min(owed, to_pence(due) if rounding else due)
             owed -= repaid
             rows.append(Instalment(period, repaid, borne, repaid + borne, owed))
     head = {"period": range(1, count + 1), "months": months, "rate": [float(rate) for rate in yearly]}
