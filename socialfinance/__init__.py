@@ -13,7 +13,7 @@ Nothing heavy is imported until it is used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -117,6 +117,11 @@ def simulate(
     progress: Callable[[int], None] | None = None,
     compare: bool = True,
     checkpoint: str | Path | None = None,
+    sampling: Literal["plain", "auto"] = "plain",
+    tail: str | None = None,
+    accuracy: Mapping[str, float] | None = None,
+    towards: Callable[[int, Mapping[str, float]], None] | None = None,
+    scheduler: Any = None,
 ) -> Result:
     """Price a portfolio over ``paths`` futures.
 
@@ -138,6 +143,21 @@ def simulate(
         Also run each deal in house and at the PWLB cost of money, on the same futures.
     checkpoint
         A folder in which finished blocks are kept: a run that was stopped goes on from there, same bits.
+    sampling
+        ``"auto"`` spreads the futures on purpose: smaller standard errors at equal paths, which are rounded
+        up to whole sets. ``"plain"``: every path has its own luck.
+    tail
+        Under ``"auto"``: a figure by path, ``[deal:]who.measure``. Half of the futures are then drawn where
+        it is high, and weighted to match: for its tail, at a cost to means.
+    accuracy
+        Standard errors by figure, ``{"[deal:]who.measure.statistic": error}``: go on until they are met.
+        ``paths`` is then what the run begins with.
+    towards
+        Called after each round with the paths so far and the standard errors by figure.
+    scheduler
+        Have Dask run it, with the same bits: the address of a scheduler (``"tcp://HOST:PORT"``), a
+        ``distributed.Client``, or ``"local"`` for ``workers`` processes under a scheduler of this machine that
+        ends with the run. Needs ``pip install 'socialfinance[dask]'``.
 
     Raises :class:`InputError` before anything runs where the input is wrong, and :class:`RunError` where a
     process died before it was done.
@@ -151,16 +171,22 @@ def simulate(
     from socialfinance.io.files import Loaded
 
     size = CHUNK if chunk is None else chunk
+
+    def priced(portfolio: Portfolio, inputs: dict[str, dict[str, str]]) -> Result:
+        return run(
+            portfolio, paths, seed, workers, size, progress, compare, inputs, checkpoint, sampling, tail,
+            accuracy, towards, scheduler,
+        )  # fmt: skip
+
     if isinstance(fund, Portfolio):
-        return run(fund, paths, seed, workers, size, progress, compare, checkpoint=checkpoint)
+        return priced(fund, {})
     loaded = fund if isinstance(fund, Loaded) else load(fund)
     inputs = {
         name: {"path": file.path, "sha256": file.sha256, "text": file.text}
         for name, file in loaded.inputs.items()
     }
     try:
-        result = run(loaded.portfolio, paths, seed, workers, size, progress, compare, inputs, checkpoint)
-        return replace(result, set=dict(loaded.set))
+        return replace(priced(loaded.portfolio, inputs), set=dict(loaded.set))
     except InputError as error:
         raise loaded.place(error) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from socialfinance.cli.shared import (
     set_option,
     show,
 )
+from socialfinance.core.errors import InputError
 
 if TYPE_CHECKING:
     from socialfinance.engine.ready import ReadyPortfolio
@@ -48,6 +49,17 @@ def run_options(commands: Any) -> None:
     run.add_argument(
         "--checkpoint", metavar="FOLDER", help="keep finished blocks there, and go on from those it holds"
     )
+    run.add_argument("--scheduler", metavar="ADDRESS",
+                     help="have Dask run it: tcp://HOST:PORT of a scheduler, or local for one that is started "
+                          "with --workers processes and ends with the run (docs/scale.md)")  # fmt: skip
+    run.add_argument("--sampling", choices=("plain", "auto"), default="plain",
+                     help="auto: futures spread on purpose, for smaller errors at equal paths")  # fmt: skip
+    run.add_argument("--tail", metavar="[DEAL:]WHO.MEASURE",
+                     help="with --sampling auto: draw half of the futures where this figure is high, for its "
+                          "tail, and weight them to match")  # fmt: skip
+    run.add_argument("--accuracy", action="append", default=[], metavar="FIGURE=ERROR",
+                     help="go on from --paths until [DEAL:]WHO.MEASURE.STATISTIC has this standard error or "
+                          "less; can be given again")  # fmt: skip
     set_option(run)
     run.add_argument("--quiet", action="store_true", help="no word of progress on stderr")
     json_option(run)
@@ -57,6 +69,7 @@ def run_options(commands: Any) -> None:
 def run_command(options: argparse.Namespace) -> int:
     """Simulate, write the file, print the report."""
     from socialfinance.engine.run import CHUNK, check_memory, estimate
+    from socialfinance.engine.sampling import whole_sets
     from socialfinance.reports.console import report
 
     began = time.monotonic()
@@ -65,10 +78,11 @@ def run_command(options: argparse.Namespace) -> int:
     for deal in options.deal:
         deal_named(ready, deal)
     chunk = CHUNK if options.chunk is None else options.chunk
-    needs = estimate(ready, options.paths, chunk, options.workers)
+    paths = whole_sets(options.paths) if options.sampling == "auto" else options.paths
+    needs = estimate(ready, paths, chunk, options.workers)
     check_memory(needs)
     if not options.quiet:
-        say(_dry_run(ready, needs))
+        say(_dry_run(ready, needs, options.scheduler))
     result = _simulated(loaded, options, needs)
     if options.json:
         result.to_json(options.json)
@@ -84,17 +98,40 @@ def _simulated(loaded: Loaded, options: argparse.Namespace, needs: Estimate) -> 
     with _progress(options, needs) as progress:
         return simulate(
             loaded, options.paths, options.seed, options.workers, options.chunk, progress,
-            not options.no_compare, options.checkpoint,
+            not options.no_compare, options.checkpoint, options.sampling, options.tail,
+            _wanted(options.accuracy), None if options.quiet else _towards, options.scheduler,
         )  # fmt: skip
 
 
-def _dry_run(ready: ReadyPortfolio, needs: Estimate) -> str:
-    from socialfinance.kernels.luck import backend
+def _wanted(written: Sequence[str]) -> dict[str, float]:
+    """What ``--accuracy`` asks for, by figure."""
+    found: dict[str, float] = {}
+    for one in written:
+        figure, equals, error = (part.strip() for part in one.rpartition("="))
+        try:
+            found[figure] = float(error.replace(",", ""))
+        except ValueError:
+            equals = ""
+        if not equals or not figure:
+            raise InputError("is no accuracy", file="--accuracy", given=one, allowed="FIGURE=ERROR")
+    return found
 
+
+def _towards(paths: int, errors: Mapping[str, float]) -> None:
+    said = "; ".join(f"{figure} has a standard error of {error:,.6g}" for figure, error in errors.items())
+    say(f"After {paths:,} paths: {said}.")
+
+
+def _dry_run(ready: ReadyPortfolio, needs: Estimate, scheduler: str | None) -> str:
+    from socialfinance.kernels.quick import backend
+
+    workers = f"{needs.workers} worker{'s' * (needs.workers != 1)}"
+    if scheduler not in (None, "local"):
+        workers = f"the workers at {scheduler}"
     return (
         f"{needs.paths:,} paths of {deals_and_quarters(ready)}; "
         f"about {needs.total_bytes / 2**20:,.0f} MiB of memory; "
-        f"{needs.workers} worker{'s' * (needs.workers != 1)}; {backend()} backend."
+        f"{workers}; {backend()} backend."
     )
 
 

@@ -6,7 +6,7 @@ differ; pounds, present values at the portfolio's discount rate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -92,13 +92,13 @@ class Scaled(Certain):
             return tuple(min(float(one) * by, most) for one in plan)
         return min(float(plan) * by, most)
 
-    def arrivals(self, name: str, mean: Any, dispersion: float | None) -> Any:
+    def arrivals(self, name: str, mean: Any, dispersion: float | None, planned: Sequence[float]) -> Any:
         """The expected number times its multiple."""
-        planned = super().arrivals(name, mean, dispersion)
-        numbers = [float(one) for one in np.atleast_1d(np.asarray(planned, dtype=float)).ravel()]
+        found = super().arrivals(name, mean, dispersion, planned)
+        numbers = [float(one) for one in np.atleast_1d(np.asarray(found, dtype=float)).ravel()]
         self.planned[name] = max(numbers, default=0.0)
         by = self.scale.get(name, 1.0)
-        return tuple(one * by for one in planned) if isinstance(planned, tuple) else planned * by
+        return tuple(one * by for one in found) if isinstance(found, tuple) else found * by
 
 
 class EndsAt(Certain):

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.council.numbers import SHARE, Array, number, numbers, whole
-from socialfinance.measures.statistics import mean_error
+from socialfinance.measures.sample import mean_error
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,7 +18,7 @@ from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.council.numbers import ANY, Array, number, numbers
 from socialfinance.council.statistics import chance
-from socialfinance.measures.statistics import mean_error, quantile
+from socialfinance.measures.sample import mean_error, quantile
 
 if TYPE_CHECKING:
     import pandas as pd

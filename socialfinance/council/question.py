@@ -19,7 +19,7 @@ from socialfinance.council.numbers import Array
 from socialfinance.council.statistics import Chance, Figure, chance, figure
 from socialfinance.engine.books import OWN, DealBooks, Kept, expected_rate
 from socialfinance.kernels.returns import OK
-from socialfinance.measures.statistics import worst_paths
+from socialfinance.measures.sample import worst_paths
 
 if TYPE_CHECKING:
     import pandas as pd

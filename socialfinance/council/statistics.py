@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from socialfinance.council.numbers import Array
-from socialfinance.measures.statistics import mean_error, quantile
+from socialfinance.measures.sample import mean_error, quantile
 
 
 class Figure(NamedTuple):

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from socialfinance.measures.paths import Key
+from socialfinance.measures.sample import EQUAL, Sample
 
 Array = NDArray[np.float64]
 UNIT = 256
@@ -31,10 +32,13 @@ class FlowKey(NamedTuple):
 
 
 class Block:
-    """What one block of paths leaves behind: figures by path, unit sums of flows and of rows."""
+    """What one block of paths leaves behind: figures by path, unit sums of flows and of rows.
 
-    def __init__(self, first: int, count: int) -> None:
-        self.first, self.count = first, count
+    ``weights`` ``(path,)`` are those of paths that do not stand for equally much: sums are weighted.
+    """
+
+    def __init__(self, first: int, count: int, weights: Array | None = None) -> None:
+        self.first, self.count, self.weights = first, count, weights
         self.figures: dict[Key, Array] = {}
         self.flows: dict[FlowKey, Array] = {}
         self.rows: dict[tuple[str, str], Array] = {}
@@ -42,25 +46,36 @@ class Block:
     def put_flows(self, flows: dict[FlowKey, Array]) -> None:
         """Keep unit sums and unit sums of squares of ``(year, path)`` flows as ``(2, unit, year)``."""
         for key, amounts in flows.items():
-            parts = _units(amounts)
+            parts = _units(self._weighted(amounts))
             sums = [part.sum(axis=1) for part in parts]
             self.flows[key] = np.stack([sums, [(part * part).sum(axis=1) for part in parts]])
 
     def put_rows(self, deal: str, role: str, net: Array) -> None:
         """Keep sums over fine units of a role's net flows by row, for the IRR of expected flows."""
-        self.rows[deal, role] = np.stack([part.sum(axis=1) for part in _units(net, FINE)])
+        self.rows[deal, role] = np.stack([part.sum(axis=1) for part in _units(self._weighted(net), FINE)])
+
+    def _weighted(self, amounts: Array) -> Array:
+        return amounts if self.weights is None else amounts * self.weights
 
 
 class Kept:
     """Arrays over all paths and units, filled block by block in any order."""
 
-    def __init__(self, paths: int) -> None:
-        self.paths = paths
+    def __init__(self, paths: int, sample: Sample = EQUAL) -> None:
+        self.paths, self.sample = paths, sample
         self.units = -(-paths // UNIT)
         self.figures: dict[Key, Array] = {}
         self.flows: dict[FlowKey, Array] = {}
         self.rows: dict[tuple[str, str], Array] = {}
         self._lock = Lock()
+
+    def grow(self, paths: int, sample: Sample) -> None:
+        """Make room for more paths; those that are there must be whole units."""
+        with self._lock:
+            self.paths, self.sample, self.units = paths, sample, -(-paths // UNIT)
+            self.figures = {key: _longer(values, paths) for key, values in self.figures.items()}
+            self.flows = {leg: _longer(sums, self.units, axis=1) for leg, sums in self.flows.items()}
+            self.rows = {who: _longer(sums, -(-paths // FINE)) for who, sums in self.rows.items()}
 
     def add(self, block: Block) -> None:
         """Put a block in its place."""
@@ -78,23 +93,14 @@ class Kept:
                 self.rows.setdefault(who, np.zeros((-(-self.paths // FINE), by_row.shape[1])))[fine] = by_row
 
 
+def _longer(values: Array, size: int, axis: int = 0) -> Array:
+    more = [(0, 0)] * values.ndim
+    more[axis] = (0, size - values.shape[axis])
+    return np.pad(values, more)
+
+
 def _units(amounts: Array, size: int = UNIT) -> list[Array]:
     """The units of a block, which begins with one; each part contiguous, so that sums pair alike."""
     return [
         np.ascontiguousarray(amounts[:, start : start + size]) for start in range(0, amounts.shape[1], size)
     ]
-
-
-def mean_and_error(sums: Array, squares: Array, paths: int) -> tuple[Array, Array]:
-    """Mean and standard error of the mean from unit sums, units in order."""
-    total, square = _in_order(sums), _in_order(squares)
-    mean = total / paths
-    variance = np.maximum(square / paths - mean * mean, 0.0) * (paths / max(paths - 1, 1))
-    return mean, np.sqrt(variance / paths)
-
-
-def _in_order(units: Array) -> Array:
-    total = np.zeros(units.shape[1])
-    for unit in units:
-        total += unit
-    return total

@@ -96,7 +96,8 @@ def invested(ledger: Ledger) -> Array:
 def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare: bool = True) -> Block:
     """Run paths ``first`` to ``first + count - 1`` through every deal in name order; keep their figures."""
     paths = np.arange(first, first + count, dtype=np.uint64)
-    common, fund, block = ready.common(seed, paths), FundSums(ready, count), Block(first, count)
+    common, fund = ready.common(seed, paths), FundSums(ready, count)
+    block = Block(first, count, None if ready.points is None else ready.points.weights(paths))
     runs: list[Alone] = []
     held = {position.deal.name: position for position in ready.fund.positions} if ready.fund else {}
     for deal in ready.deals:

@@ -13,6 +13,7 @@ from socialfinance.engine.ready import ReadyDeal, ReadyStructure, Shares
 from socialfinance.instruments.base import INFINITE, Lowered, Now, flat, shaped
 from socialfinance.kernels.delays import Delays
 from socialfinance.kernels.elementwise import most
+from socialfinance.kernels.quick import done, through
 from socialfinance.programmes.base import AS_PLANNED, Activity, Futures
 from socialfinance.scenarios.sources import Source, at
 
@@ -85,6 +86,8 @@ def periods(
     """
     programme = ready.programme
     state, delays, orders = programme.opening, Delays(programme.lags), AS_PLANNED
+    play = through(programme.play, ledgers[0].paths)
+    steps = [through(s.lowered.step, ledgers[0].paths) for s in structures]
     drawn = [own_draws(s.lowered, futures.source, futures.rows) for s in structures]
     own = [[s.lowered.opening, Delays(s.lowered.lags)] for s in structures]
     history: list[list[Any]] = [[] for _ in structures]
@@ -92,37 +95,38 @@ def periods(
     steered = Told()
     for row in range(futures.rows):
         now = futures.now(row, delays.due())
-        state, done, entering = programme.play(programme.terms, state, now, orders)
+        state, did, entering = play(programme.terms, state, now, orders)
         delays.enter(entering)
-        activity.append(done)
+        activity.append(did)
         next_orders = orders
-        for structure, slot, ledger, draws, states in zip(
-            structures, own, ledgers, drawn, history, strict=True
+        for structure, step, slot, ledger, draws, states in zip(
+            structures, steps, own, ledgers, drawn, history, strict=True
         ):
             lowered = structure.lowered
             given = Now(
-                lowered.schedule[row], done, slot[1].due(), INFINITE, draws[row],
+                lowered.schedule[row], did, slot[1].due(), INFINITE, draws[row],
                 at(futures.shock_runs, row), level[row],
             )  # fmt: skip
             asked = None
             if rationed:
                 given = given._replace(size=steered.size)
-                asked = Asked(lowered.ask(lowered.terms, slot[0], given), orders.scale, done)
+                asked = Asked(lowered.ask(lowered.terms, slot[0], given), orders.scale, did)
             told = yield asked
             if told is not None:
                 given = given._replace(granted=told.granted, withdrawn=told.withdrawn)
                 steered = told
-            slot[0], payments, ordered, moved = lowered.step(lowered.terms, slot[0], given)
+            slot[0], payments, ordered, moved = step(lowered.terms, slot[0], given)
             slot[1].enter(moved)
             if ledger.journal is not None:
                 states.append(slot[0])
             next_orders = ordered if structure is structures[0] else next_orders
-            _book(ledger, row, structure, ready.saving_legs, payments, done)
+            _book(ledger, row, structure, ready.saving_legs, payments, did)
         orders = next_orders
         if rationed:
             orders = orders._replace(
                 scale=orders.scale * steered.scale, performance=orders.performance * steered.performance
             )
+    done(play, *steps)
     return [
         Outcome(structure.lowered, ledger, slot[0], activity, slot[1].held(), futures, states)
         for structure, ledger, slot, states in zip(structures, ledgers, own, history, strict=True)
@@ -142,7 +146,8 @@ def run(
         try:
             next(rows)
         except StopIteration as end:
-            return list(end.value)
+            outcomes: list[Outcome] = end.value
+            return outcomes
 
 
 def _book(

@@ -14,6 +14,7 @@ from socialfinance.engine.ready_fund import ReadyFund
 from socialfinance.kernels.returns import fund_multiples
 from socialfinance.measures.fund import tail_contributions
 from socialfinance.measures.paths import Key
+from socialfinance.measures.sample import Sample
 from socialfinance.measures.statistics import Row
 
 Array = NDArray[np.float64]
@@ -51,7 +52,7 @@ def _multiples(ready: ReadyPortfolio, fund: ReadyFund, kept: Kept, scope: str) -
     commitment = sum(n.commitment for n in fund.lowered.terms.notes if n.repayable or n.residual)
 
     def mean(measure: str, year: str) -> float:
-        return float(kept.figures[Key(scope, "", fund.party, "fund", year, measure, "pounds")].mean())
+        return kept.sample.mean(kept.figures[Key(scope, "", fund.party, "fund", year, measure, "pounds")])[0]
 
     for year in ready.calendar.financial_years:
         paid, back = mean("paid_in_so_far", year), mean("distributed_so_far", year)
@@ -69,7 +70,7 @@ def _tail(fund: ReadyFund, kept: Kept, scope: str) -> Iterator[Row]:
     gains = np.stack(
         [kept.figures[Key(scope, name, fund.party, "position", "", "gain", "pounds")] for name in names]
     )
-    means, errors, total = tail_contributions(gains, WORST)
+    means, errors, total = tail_contributions(gains, WORST, kept.sample)
     for name, mean, error in zip(names, means, errors, strict=True):
         key = Key(scope, name, fund.party, "position", "", "tail_loss", "pounds")
         yield _row(key, "mean_of_worst", float(mean), float(error))
@@ -84,35 +85,34 @@ def _note_rates(fund: ReadyFund, kept: Kept, scope: str) -> Iterator[Row]:
         if note.repayable or note.residual:
             loss = kept.figures[Key(scope, "", name, "note", "", "loss", "pounds")]
             drawn = kept.figures[Key(scope, "", name, "note", "", "drawn", "pounds")]
-            value, error = ratio_of_means(loss, drawn)
+            value, error = ratio_of_means(kept.sample, loss, drawn)
             key = Key(scope, "", name, "note", "", "expected_loss_rate", "fraction")
             yield _row(key, "of_means", value, error, "ok" if value is not None else "nothing is ever drawn")
 
 
-def ratio_of_means(above: Array, below: Array) -> tuple[float | None, float | None]:
-    """E a / E b, and its standard error by the delta method: sd(a / E b - r b / E b) / sqrt(n)."""
-    middle = float(below.mean())
+def ratio_of_means(sample: Sample, above: Array, below: Array) -> tuple[float | None, float | None]:
+    """E a / E b, and its standard error by the delta method: that of the mean of (a - r b) / E b."""
+    middle = sample.mean(below)[0]
     if middle <= 0.0:
         return None, None
-    value = float(above.mean()) / middle
-    apart = (above - value * below) / middle
-    error = float(apart.std(ddof=1) / np.sqrt(len(apart))) if len(apart) > 1 else None
-    return value, error
+    value = sample.mean(above)[0] / middle
+    return value, sample.error((above - value * below) / middle)
 
 
 def relative_gain(
-    value: Array, cost: Array, value0: Array, cost0: Array
+    sample: Sample, value: Array, cost: Array, value0: Array, cost0: Array
 ) -> tuple[float | None, float | None]:
     """(E v / E c) / (E v0 / E c0) - 1, paired on the same futures, with its standard error.
 
-    Delta method: (1 + gain) x sd(v / E v - c / E c - v0 / E v0 + c0 / E c0) / sqrt(n).
+    Delta method: (1 + gain) x the error of the mean of v / E v - c / E c - v0 / E v0 + c0 / E c0.
     """
-    means = [float(x.mean()) for x in (value, cost, value0, cost0)]
+    means = [sample.mean(x)[0] for x in (value, cost, value0, cost0)]
     if min(means) <= 0.0:
         return None, None
     gain = (means[0] / means[1]) / (means[2] / means[3]) - 1.0
     apart = value / means[0] - cost / means[1] - value0 / means[2] + cost0 / means[3]
-    return gain, (1.0 + gain) * float(apart.std(ddof=1) / np.sqrt(len(apart)))
+    error = sample.error(apart)
+    return gain, None if error is None else (1.0 + gain) * error
 
 
 def _gains(ready: ReadyPortfolio, fund: ReadyFund, kept: Kept) -> Iterator[Row]:
@@ -123,8 +123,9 @@ def _gains(ready: ReadyPortfolio, fund: ReadyFund, kept: Kept) -> Iterator[Row]:
             for scope in ("fund", WITHOUT_POLICY)
             for name in ("value", "cost")
         ]
-        gain, error = relative_gain(*table)
-        more, more_error = relative_gain(table[0], np.ones_like(table[0]), table[2], np.ones_like(table[0]))
+        ones = np.ones_like(table[0])
+        gain, error = relative_gain(kept.sample, *table)
+        more, more_error = relative_gain(kept.sample, table[0], ones, table[2], ones)
         status = "ok" if gain is not None else "nothing was done in this year"
         about = Key("fund", "", fund.party, "policy", year, "value_per_pound_gain", "fraction")
         yield _row(about, "of_means", gain, error, status)
@@ -137,6 +138,6 @@ def _mistakes(fund: ReadyFund, kept: Kept) -> Row:
         kept.figures[Key("fund", "", fund.party, "policy", "", name, "deals")]
         for name in ("cuts", "mistaken_cuts")
     )
-    value, error = ratio_of_means(wrong, cuts)
+    value, error = ratio_of_means(kept.sample, wrong, cuts)
     key = Key("fund", "", fund.party, "policy", "", "share_of_cuts_mistaken", "fraction")
     return _row(key, "of_means", value, error, "ok" if value is not None else "nothing is ever cut")

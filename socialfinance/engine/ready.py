@@ -27,6 +27,7 @@ from socialfinance.programmes.catalogue import lower
 from socialfinance.scenarios.common import Common, Shock
 from socialfinance.scenarios.dependence import GaussianFactor
 from socialfinance.scenarios.distributions import DriverRef
+from socialfinance.scenarios.points import Serves
 from socialfinance.scenarios.sources import Certain, Drawn
 
 Shares = tuple[tuple[str, float], ...]
@@ -118,6 +119,8 @@ class ReadyPortfolio:
     discount_basis: str
     fund: ReadyFund | None = None
     """the fund over the deals; None where it has no notes"""
+    points: Serves | None = None
+    """what serves the draws made once a path; None where each has its own stream"""
 
     @property
     def proposed(self) -> dict[str, Any]:
@@ -127,7 +130,8 @@ class ReadyPortfolio:
     def common(self, seed: int, paths: Any) -> Common:
         """Common factors for a block of paths, or for a case (paths None)."""
         indices = {name: index.annual for name, index in self.portfolio.indices.items()}
-        return Common(seed, self.calendar, self.portfolio.factors, indices, paths)
+        points = None if paths is None else self.points
+        return Common(seed, self.calendar, self.portfolio.factors, indices, paths, points)
 
 
 def prepare(portfolio: Portfolio, only: str | None = None) -> ReadyPortfolio:
@@ -255,7 +259,7 @@ def drawn(ready: ReadyDeal, common: Common, seed: int, paths: Any) -> Drawn:
     """The deal's keyed streams on a block of paths."""
     rows = ready.calendar.quarters + 1
     drivers = ready.programme.programme.drivers
-    return Drawn(seed, ready.draws, rows, paths, common.scores(ready.tags), drivers)
+    return Drawn(seed, ready.draws, rows, paths, common.scores(ready.tags), drivers, common.points)
 
 
 def price_level(ready: ReadyDeal, common: Common) -> list[Any]:

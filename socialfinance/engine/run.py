@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,20 +12,22 @@ import numpy as np
 
 from socialfinance.core.errors import InputError
 from socialfinance.core.parties import PUBLIC
-from socialfinance.engine.accumulate import UNIT, Block, Kept, mean_and_error
+from socialfinance.engine.accumulate import UNIT, Block, Kept
+from socialfinance.engine.accuracy import goals, paths_for, standing
 from socialfinance.engine.block import run_block
 from socialfinance.engine.cases import break_even_rows, bridge_rows, case_rows
 from socialfinance.engine.checkpoint import Checkpoint
+from socialfinance.engine.executors import Executor, Work, elsewhere, on_this_machine
 from socialfinance.engine.fund_rows import fund_rows
 from socialfinance.engine.ready import ReadyPortfolio, prepare
 from socialfinance.engine.ready_fund import ReadyFund
-from socialfinance.engine.workers import run_in_processes
+from socialfinance.engine.sampling import Sampling, Spread, spread
 from socialfinance.funds.portfolio import Portfolio
 from socialfinance.instruments.base import flat
 from socialfinance.instruments.tariff import longest_lag
-from socialfinance.kernels.luck import backend
-from socialfinance.measures.paths import Key
-from socialfinance.measures.statistics import Row, back_by_half_life, expected_flow_irr, irr_rows, rows_of
+from socialfinance.kernels.quick import backend
+from socialfinance.measures.sample import EQUAL
+from socialfinance.measures.statistics import Row, figure_rows
 from socialfinance.results.result import FlowRow, Result
 
 CHUNK = 8192
@@ -35,6 +38,8 @@ BRIDGE_PATHS = 4096
 """Most paths over which the bridge from plan to expected value is walked."""
 Progress = Callable[[int], None]
 """Called with the number of paths just finished."""
+Towards = Callable[[int, Mapping[str, float]], None]
+"""Called with the paths so far and, by figure, the standard error that it has."""
 
 
 class Estimate(NamedTuple):
@@ -62,6 +67,11 @@ def simulate(
     compare: bool = True,
     inputs: dict[str, dict[str, str]] | None = None,
     checkpoint: str | Path | None = None,
+    sampling: Sampling = "plain",
+    tail: str | None = None,
+    accuracy: Mapping[str, float] | None = None,
+    towards: Towards | None = None,
+    scheduler: Any = None,
 ) -> Result:
     """Price a portfolio over ``paths`` futures.
 
@@ -71,14 +81,66 @@ def simulate(
     are kept: a run that was stopped goes on from there, with the same bits. Raises
     :class:`~socialfinance.core.errors.InputError` before anything runs where the input is incomplete or the
     run would not fit in memory.
+
+    ``sampling="auto"`` spreads the futures on purpose (``scenarios/points.py``): smaller errors at equal
+    paths, which are rounded up to whole sets. With it ``tail`` names a figure by path,
+    ``[deal:]who.measure``, and half of the futures are drawn where it is high: for its tail, at a cost to
+    means. ``accuracy`` maps
+    ``[deal:]who.measure.statistic`` to the standard error that it may have: ``paths`` is then what the run
+    begins with, and it goes on until all are met; ``towards`` is told the errors after each round.
+
+    ``scheduler`` has Dask run the blocks (:func:`socialfinance.engine.executors.elsewhere`): the same bits.
     """
     ready = prepare(fund)
+    wanted = goals(accuracy or {})
+    if wanted:  # a figure that is not there is said before the run, not after it
+        few = Kept(UNIT)
+        few.add(run_block(ready, seed, 0, UNIT, compare))
+        standing(few, wanted)
+    plan = _spread(ready, seed, paths, sampling, tail)
+    if plan is not None:
+        ready, paths = replace(ready, points=plan.points), plan.paths
+    elif wanted:
+        paths = -(-paths // UNIT) * UNIT
     needs = estimate(ready, paths, chunk, workers)
     check_memory(needs)
-    kept = Kept(paths)
-    held = None if checkpoint is None else Checkpoint(checkpoint, _about(ready, seed, needs, compare))
-    _run_blocks(ready, seed, needs, kept, progress, compare, held)
-    return _result(ready, seed, needs, kept, inputs or {}, compare)
+    kept = Kept(paths, EQUAL if plan is None else plan.sample(paths))
+    held = None
+    if checkpoint is not None:
+        held = Checkpoint(
+            checkpoint, _about(ready, seed, needs, compare, None if plan is None else plan.told())
+        )
+    with elsewhere(scheduler, needs.workers) as executor:
+        _run_blocks(ready, seed, needs, kept, progress, compare, held, executor)
+        while wanted:
+            errors = standing(kept, wanted)
+            if towards is not None:
+                towards(kept.paths, errors)
+            more, before = paths_for(errors, wanted, kept.paths), kept.paths
+            if more == before:
+                break
+            if plan is not None:
+                more = -(-more // plan.points.size) * plan.points.size
+            needs = estimate(ready, more, chunk, workers)
+            check_memory(needs)
+            kept.grow(more, EQUAL if plan is None else plan.sample(more))
+            _run_blocks(ready, seed, needs, kept, progress, compare, held, executor, before)
+    extra = {} if plan is None else plan._replace(paths=kept.paths).told()
+    return _result(replace(ready, points=None), seed, needs, kept, inputs or {}, compare, extra)
+
+
+def _spread(
+    ready: ReadyPortfolio, seed: int, paths: int, sampling: Sampling, tail: str | None
+) -> Spread | None:
+    if sampling not in ("plain", "auto"):
+        raise InputError("is no way to sample", field="sampling", given=sampling, allowed="plain, auto")
+    if sampling == "auto":
+        return spread(ready, seed, paths, tail)
+    if tail is not None:
+        raise InputError(
+            "is for sampling 'auto': plain futures are all alike", field="tail", given=tail, allowed="none"
+        )
+    return None
 
 
 def estimate(ready: ReadyPortfolio, paths: int, chunk: int = CHUNK, workers: int | None = None) -> Estimate:
@@ -148,21 +210,24 @@ def available_memory() -> int:
         return 2**62  # Windows: no way to know without a further library, so the run is not refused
 
 
-def _about(ready: ReadyPortfolio, seed: int, needs: Estimate, compare: bool) -> dict[str, Any]:
+def _about(
+    ready: ReadyPortfolio, seed: int, needs: Estimate, compare: bool, sampling: dict[str, object] | None
+) -> dict[str, Any]:
     """All that a block of a run depends on, beside its own paths."""
     from socialfinance import __version__
 
     return {
         "version": __version__, "seed": seed, "paths": needs.paths, "compare": compare, "backend": backend(),
-        "portfolio": ready.portfolio.model_dump(mode="json"),
+        "portfolio": ready.portfolio.model_dump(mode="json"), "sampling": sampling,
     }  # fmt: skip
 
 
 def _run_blocks(
     ready: ReadyPortfolio, seed: int, needs: Estimate, kept: Kept, progress: Progress | None, compare: bool,
-    held: Checkpoint | None = None,
+    held: Checkpoint | None = None, executor: Executor | None = None, begin: int = 0,
 ) -> None:  # fmt: skip
-    blocks = [(first, min(needs.chunk, needs.paths - first)) for first in range(0, needs.paths, needs.chunk)]
+    starts = range(begin, needs.paths, needs.chunk)
+    blocks = [(first, min(needs.chunk, needs.paths - first)) for first in starts]
 
     def add(block: Block) -> None:
         kept.add(block)
@@ -176,14 +241,8 @@ def _run_blocks(
 
     if held is not None:
         blocks = [(first, count) for first, count in blocks if not _resumed(held, first, count, add)]
-    if not blocks:
-        return
-
-    if needs.workers == 1:
-        for first, count in blocks:
-            done(run_block(ready, seed, first, count, compare))
-        return
-    run_in_processes(ready.portfolio, seed, compare, needs.workers, blocks, done)
+    if blocks:
+        (executor or on_this_machine(needs.workers)).run(Work(ready, seed, compare), blocks, done)
 
 
 def _resumed(held: Checkpoint, first: int, count: int, add: Callable[[Block], None]) -> bool:
@@ -196,7 +255,7 @@ def _resumed(held: Checkpoint, first: int, count: int, add: Callable[[Block], No
 
 def _result(
     ready: ReadyPortfolio, seed: int, needs: Estimate, kept: Kept, inputs: dict[str, dict[str, str]],
-    compare: bool,
+    compare: bool, extra: dict[str, object],
 ) -> Result:  # fmt: skip
     measures = list(measure_rows(kept))
     measures += case_rows(ready)
@@ -219,36 +278,21 @@ def _result(
         titles={name: party.title or name for name, party in ready.parties.items()},
         compared=compare,
         backend=backend(),
-        extra={"proposed": ready.proposed} if ready.proposed else {},
+        extra={**extra, **({"proposed": ready.proposed} if ready.proposed else {})},
     )
 
 
 def measure_rows(kept: Kept) -> Iterable[Row]:
     """Every figure's statistics, figures in order of their key."""
     for key in sorted(kept.figures):
-        values = kept.figures[key]
-        if key.measure == "irr":
-            status = kept.figures[key._replace(measure="irr_status", unit="code")]
-            flows = kept.rows[_rows_key(key)]
-            yield expected_flow_irr(key, flows)
-            yield back_by_half_life(key, flows)
-            yield from irr_rows(key, values, status)
-        else:
-            yield from rows_of(key, values)
-
-
-def _rows_key(key: Key) -> tuple[str, str]:
-    """Where the net flows by row stand that a figure's IRR is taken from."""
-    if key.role == "investor":
-        return key.deal, "with variation" if key.scope == "deal with variation" else "investor"
-    return key.deal, f"{key.scope}: {key.role} {key.party}"
+        yield from figure_rows(key, kept.figures, kept.rows, kept.sample)
 
 
 def flow_rows(ready: ReadyPortfolio, kept: Kept) -> Iterable[FlowRow]:
     """Mean and standard error of every leg by financial year, and for life."""
     years = ready.calendar.financial_years
     for key in sorted(kept.flows):
-        mean, error = mean_and_error(kept.flows[key][0], kept.flows[key][1], kept.paths)
+        mean, error = kept.sample.mean_of_units(kept.flows[key][0], kept.flows[key][1], kept.paths)
         for i, year in enumerate(years):
             if mean[i] != 0.0:
                 yield FlowRow(*key, year, "mean", float(mean[i]), float(error[i]), "pounds")

@@ -1,8 +1,9 @@
 """Blocks of paths in processes of their own, over pipes.
 
-Each worker is a fresh interpreter that is told the portfolio once and then asked for blocks. Nothing of the
+Each worker is a fresh interpreter that is told the work once and then asked for blocks. Nothing of the
 caller's main module is imported again, so a script needs no ``if __name__ == "__main__"``. A worker ends when
-its pipe closes or breaks; Ctrl-C reaches only the parent, which ends its workers.
+its pipe closes or breaks; Ctrl-C reaches only the parent, which ends its workers. One that is lost costs its
+block: another is started in its place, and runs it.
 """
 
 from __future__ import annotations
@@ -12,51 +13,110 @@ import pickle
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Any, NoReturn
 
 from socialfinance.core.errors import RunError
 from socialfinance.engine.accumulate import Block
-from socialfinance.engine.block import run_block
-from socialfinance.engine.ready import prepare
-from socialfinance.funds.portfolio import Portfolio
-
-Blocks = Sequence[tuple[int, int]]
-"""First path and number of paths of each block."""
+from socialfinance.engine.executors import LESS, LOSSES, Blocks, Done, Work
 
 
-def run_in_processes(
-    portfolio: Portfolio,
-    seed: int,
-    compare: bool,
-    workers: int,
-    blocks: Blocks,
-    done: Callable[[Block], None],
-) -> None:
-    """Run every block in one of ``workers`` processes; ``done`` is called as each comes back."""
-    waiting: SimpleQueue[tuple[int, int]] = SimpleQueue()
-    for block in blocks:
-        waiting.put(block)
-    pool: list[Worker] = []
-    try:
-        for _ in range(min(workers, len(blocks))):
-            pool.append(Worker())
-        for worker in pool:
-            worker.begin(portfolio, seed, compare)
-        with ThreadPoolExecutor(len(pool)) as threads:
-            tasks = [threads.submit(_drain, worker, waiting, done) for worker in pool]
+class Processes:
+    """At most so many processes on this machine, started for each run and ended with it."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def run(self, work: Work, blocks: Blocks, done: Done) -> None:
+        """Run every block in one of the processes."""
+        if not blocks:
+            return
+        crew = _Crew(work, blocks, done)
+        try:
+            pool = [crew.hire() for _ in range(min(self.workers, len(blocks)))]
+            with ThreadPoolExecutor(len(pool)) as threads:
+                tasks = [threads.submit(crew.drain, worker) for worker in pool]
+                try:
+                    for task in as_completed(tasks):  # what one could not do is no reason to await the others
+                        task.result()
+                except BaseException:
+                    crew.end()
+                    raise
+        finally:
+            crew.end()
+
+
+class _Crew:
+    """The workers of one run, and the blocks that wait for one. A thread for each worker drains them."""
+
+    def __init__(self, work: Work, blocks: Blocks, done: Done) -> None:
+        self._work, self._done = work, done
+        self._waiting = deque(blocks)
+        self._losses: Counter[tuple[int, int]] = Counter()
+        self._workers: set[Worker] = set()
+        self._ended = False
+        self._lock, self._one_done = Lock(), Lock()
+
+    def hire(self) -> Worker:
+        """Start a worker."""
+        with self._lock:
+            if self._ended:
+                raise RunError("the run has ended")  # to a thread whose worker was ended: nobody hears of it
+            worker = Worker()
+            self._workers.add(worker)
+        return worker
+
+    def drain(self, worker: Worker) -> None:
+        """Have a worker, or whoever comes in its place, run blocks until none waits."""
+        told = False
+        while True:
             try:
-                for task in as_completed(tasks):  # a worker that died is no reason to wait for the others
-                    task.result()
-            except BaseException:
-                for worker in pool:
-                    worker.stop()
-                raise
-    finally:
-        for worker in pool:
-            worker.stop()
+                block = self._waiting.popleft()
+            except IndexError:
+                return
+            try:
+                if not told:
+                    worker.begin(self._work)
+                    told = True
+                answer = worker.run(*block)
+            except Lost as lost:
+                self._put_back(block, lost)
+                self._dismiss(worker)
+                worker, told = self.hire(), False
+                continue
+            with self._one_done:
+                if self._ended:
+                    return
+                try:
+                    self._done(answer)
+                except BaseException:
+                    self._ended = True  # before another thread comes with its own
+                    raise
+
+    def _put_back(self, block: tuple[int, int], lost: Lost) -> None:
+        """First in the queue, so that a block that kills whoever takes it is found out soon."""
+        self._losses[block] += 1
+        if self._losses[block] >= LOSSES and not self._ended:
+            raise RunError(f"a worker process {lost}, {LESS}; {LOSSES} were lost over the same paths")
+        self._waiting.appendleft(block)
+
+    def _dismiss(self, worker: Worker) -> None:
+        worker.stop()
+        with self._lock:
+            self._workers.discard(worker)
+
+    def end(self) -> None:
+        """End every worker; none is hired any more."""
+        with self._lock:
+            self._ended = True
+            for worker in self._workers:
+                worker.stop()
+
+
+class Lost(Exception):
+    """A worker is gone; how it ended."""
 
 
 class Worker:
@@ -64,29 +124,28 @@ class Worker:
 
     def __init__(self) -> None:
         code = "from socialfinance.engine.workers import serve; serve()"
-        paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
         try:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", code],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": paths},
+                env=same_imports(),
                 start_new_session=True,
             )
         except OSError as error:
             raise RunError(f"a worker process could not be started: {error.strerror or error}") from None
 
-    def begin(self, portfolio: Portfolio, seed: int, compare: bool) -> None:
-        """Tell it what it works on."""
-        self._send((portfolio, seed, compare))
+    def begin(self, work: Work) -> None:
+        """Tell it what it works on. Raises Lost if it died."""
+        self._send(work)
 
     def run(self, first: int, count: int) -> Block:
-        """One block. Raises what the worker raised, or RunError if it died."""
+        """One block. Raises what the worker raised, or Lost if it died."""
         self._send((first, count))
         assert self.process.stdout is not None
         try:
             answer = pickle.load(self.process.stdout)
-        except (EOFError, OSError, pickle.UnpicklingError):  # it is gone, perhaps half way through its answer
+        except (EOFError, OSError, ValueError, pickle.UnpicklingError):  # gone, perhaps half way through it
             self._died()
         if isinstance(answer, BaseException):
             raise answer
@@ -107,16 +166,17 @@ class Worker:
         try:
             pickle.dump(message, self.process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
             self.process.stdin.flush()
-        except OSError:
+        except (OSError, ValueError):  # broken, or closed as the run has ended
             self._died()
 
     def _died(self) -> NoReturn:
         code = self.process.wait()
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
-        raise RunError(
-            f"a worker process {how}, perhaps for want of memory: ask for fewer paths, fewer --workers or a "
-            "smaller --chunk"
-        ) from None
+        raise Lost(f"was ended by signal {-code}" if code < 0 else f"ended with status {code}") from None
+
+
+def same_imports() -> dict[str, str]:
+    """The environment in which another interpreter imports what this one does."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
 
 
 def serve() -> None:
@@ -131,29 +191,19 @@ def serve() -> None:
 
 
 def _answer(read: Any, write: Any) -> None:
-    portfolio, seed, compare = pickle.load(read)
-    ready = prepare(portfolio)
+    work: Work = pickle.load(read)
     while True:
         first, count = pickle.load(read)
         try:
-            answer: Any = run_block(ready, seed, first, count, compare)
+            answer: Any = work.block(first, count)
         except Exception as error:  # handed to the parent, which raises it
             answer = error
         pickle.dump(answer, write, protocol=pickle.HIGHEST_PROTOCOL)
         write.flush()
 
 
-def _drain(worker: Worker, waiting: SimpleQueue[tuple[int, int]], done: Callable[[Block], None]) -> None:
-    while True:
-        try:
-            first, count = waiting.get_nowait()
-        except Empty:
-            return
-        done(worker.run(first, count))
-
-
 def _close(pipe: Any) -> None:
     try:
         pipe.close()
-    except OSError:
+    except (OSError, ValueError):
         return  # the process is gone with something unread, which nobody waits for

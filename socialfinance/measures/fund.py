@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from socialfinance.measures.sample import EQUAL, Sample
+
 Array = NDArray[np.float64]
 
 
@@ -50,7 +52,9 @@ def index_levels(annual: Sequence[float], rows: int) -> list[float]:
     return level
 
 
-def tail_contributions(gains: Array, worst: float) -> tuple[Array, Array, float]:
+def tail_contributions(
+    gains: Array, worst: float, sample: Sample = EQUAL
+) -> tuple[list[float], list[float], float]:
     """By deal its part of the fund's mean loss in the ``worst`` share of futures, and its standard error.
 
     ``gains`` is ``(deal, path)``. Euler: contribution = mean of -gain over the futures in which the sum of
@@ -59,9 +63,7 @@ def tail_contributions(gains: Array, worst: float) -> tuple[Array, Array, float]
     total = np.zeros(gains.shape[1])
     for row in gains:
         total += row
-    number = max(1, int(np.ceil(worst * len(total) - 1e-9)))
-    chosen = np.argsort(total, kind="stable")[:number]
-    losses = -gains[:, chosen]
-    means: Array = losses.mean(axis=1)
-    spread = losses.std(axis=1, ddof=1) if number > 1 else np.zeros(len(gains))
-    return means, np.asarray(spread / np.sqrt(number)), float(-total[chosen].mean())
+    chosen = sample.worst(total, worst)
+    there = sample.on(chosen)
+    parts = [there.mean(-row[chosen]) for row in gains]
+    return [mean for mean, _ in parts], [error or 0.0 for _, error in parts], -there.mean(total[chosen])[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 from socialfinance.kernels.returns import NONE, OK, STATUS_NAMES, TOTAL_LOSS, irr_with_status
 from socialfinance.measures.paths import Key
+from socialfinance.measures.sample import EQUAL, Sample
 
 Array = NDArray[np.float64]
 NEARLY_ALL = 0.99
 """Share of what comes back by which a life is taken to be over: a last small payment does not stretch it."""
 LEAST_UNITS = 8
 """Units of paths below which their spread says nothing of an error."""
+WORST_HUNDREDTH = 0.99
+BAD_WHEN_HIGH = frozenset({"calls", "loss", "net_cost", "net_cost_pv", "paid", "paid_pv"})
+"""Measures whose worst futures are the highest: their expected shortfall is shown too."""
 QUANTILES = {"p5": 0.05, "p50": 0.50, "p95": 0.95, "p99": 0.99}
 
 
@@ -36,43 +40,61 @@ class Row(NamedTuple):
     share_of_paths: float
 
 
-def rows_of(key: Key, values: Array) -> Iterator[Row]:
+def figure_rows(
+    key: Key, figures: Mapping[Key, Array], rows: Mapping[tuple[str, str], Array], sample: Sample = EQUAL
+) -> Iterator[Row]:
+    """Every statistic of one of the ``figures`` by path; of an IRR also those of its expected flows.
+
+    ``rows`` holds sums of net flows by row over units of paths, ``(unit, row)``, for all who have an IRR.
+    """
+    values = figures[key]
+    if key.measure != "irr":
+        yield from rows_of(key, values, sample)
+        return
+    flows = sample.sets(rows[_flows_of(key)])
+    yield expected_flow_irr(key, flows)
+    yield back_by_half_life(key, flows)
+    yield from irr_rows(key, values, figures[key._replace(measure="irr_status", unit="code")], sample)
+
+
+def _flows_of(key: Key) -> tuple[str, str]:
+    """Where the net flows by row stand that a figure's IRR is taken from."""
+    if key.role == "investor":
+        return key.deal, "with variation" if key.scope == "deal with variation" else "investor"
+    return key.deal, f"{key.scope}: {key.role} {key.party}"
+
+
+def rows_of(key: Key, values: Array, sample: Sample = EQUAL) -> Iterator[Row]:
     """The statistics of one figure."""
     if key.measure == "irr_status":
         return
     if key.unit == "share of paths":
-        yield from _probability(key, values)
+        yield from _probability(key, values, sample)
     elif key.measure == "loss":
-        yield from _amounts(key, values)
-        yield from _loss(key, values)
+        yield from _amounts(key, values, sample)
+        yield from _loss(key, values, sample)
     elif key.measure != "irr":
-        yield from _amounts(key, values)
+        yield from _amounts(key, values, sample)
 
 
-def irr_rows(key: Key, rates: Array, status: Array) -> Iterator[Row]:
+def irr_rows(key: Key, rates: Array, status: Array, sample: Sample = EQUAL) -> Iterator[Row]:
     """Of the IRR by path: the mean where it exists with its share, quantiles with a total loss ranked -1.
 
     Paths on which nothing was ever paid in, or with several roots, are left out of the quantiles and said.
     """
-    paths = len(rates)
     ok, lost = status == OK, status == TOTAL_LOSS
-    ranked = np.where(lost, -1.0, rates)[ok | lost]
-    exists = rates[ok]
     for code, name in enumerate(STATUS_NAMES):
-        share = float(np.mean(status == code))
-        error = float(np.sqrt(share * (1 - share) / paths))
+        share, error = sample.share(status == code)
         yield _row(key, f"share_{name}", share, error, "", 1.0, "share of paths")
-    if len(exists):
-        spread = float(exists.std(ddof=1) / np.sqrt(len(exists))) if len(exists) > 1 else None
-        yield _row(
-            key, "mean", float(exists.mean()), spread, "mean of paths with an IRR", len(exists) / paths
-        )
+    if ok.any():
+        mean, spread = sample.on(ok).mean(rates[ok])
+        yield _row(key, "mean", mean, spread, "mean of paths with an IRR", sample.share(ok)[0])
     else:
         yield _row(key, "mean", None, None, "no path has an IRR", 0.0)
-    ordered = np.sort(ranked)
-    for name, q in QUANTILES.items():
-        value, within = quantile(ordered, q)
-        yield _row(key, name, value, within, "a total loss ranks -1", len(ranked) / paths)
+    ranks = ok | lost
+    ranked = np.where(lost, -1.0, rates)[ranks]
+    for name, (value, within) in _quantiles(sample.on(ranks), ranked):
+        yield _row(key, name, value, within, "a total loss ranks -1", sample.share(ranks)[0])
 
 
 def expected_flow_irr(key: Key, unit_sums: Array) -> Row:
@@ -116,66 +138,58 @@ def back_by_half_life(key: Key, unit_sums: Array) -> Row:
     return _row(key, "of_mean_flows", float(back[(first + last) // 2]) / drawn, None, "ok", 1.0)
 
 
-def mean_error(values: Array) -> float:
-    """Standard error of the mean: sd / sqrt(n); nil on a single path."""
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
-
-
-def worst_paths(value: Array, level: float) -> NDArray[np.int64]:
-    """The paths with the least value: the smallest whole number of them that is 1 - level of all or more."""
-    count = max(1, int(np.ceil((1.0 - level) * len(value) - 1e-9)))
-    return np.argsort(value, kind="stable")[:count]
-
-
-def quantile(ordered: Array, q: float) -> tuple[float | None, float | None]:
-    """The inverted-CDF quantile of sorted values (one that occurred) and its standard error.
-
-    Error: half the distance between the order statistics one binomial standard deviation either side.
-    """
-    n = len(ordered)
-    if n == 0:
-        return None, None
-    at = min(max(int(np.ceil(q * n - 1e-9)) - 1, 0), n - 1)
-    reach = max(int(np.ceil(np.sqrt(n * q * (1 - q)))), 1)
-    low, high = max(at - reach, 0), min(at + reach, n - 1)
-    error = float((ordered[high] - ordered[low]) / 2) if n > 1 else None
-    return float(ordered[at]), error
-
-
-def _amounts(key: Key, values: Array) -> Iterator[Row]:
-    exists = values[~np.isnan(values)]
-    share = len(exists) / len(values)
-    status = "ok" if share == 1.0 else "where it exists"
-    if len(exists) == 0:
+def _amounts(key: Key, values: Array, sample: Sample) -> Iterator[Row]:
+    there = ~np.isnan(values)
+    if not there.any():
         yield _row(key, "mean", None, None, "does not exist on any path", 0.0)
         return
-    spread = float(exists.std(ddof=1)) if len(exists) > 1 else None
-    error = None if spread is None else spread / float(np.sqrt(len(exists)))
-    yield _row(key, "mean", float(exists.mean()), error, status, share)
-    yield _row(key, "sd", spread, None, status, share)
-    ordered = np.sort(exists)
-    for name, q in QUANTILES.items():
-        value, spread_of = quantile(ordered, q)
+    share = 1.0
+    if not there.all():
+        share, values, sample = sample.share(there)[0], values[there], sample.on(there)
+    status = "ok" if share == 1.0 else "where it exists"
+    mean, error = sample.mean(values)
+    yield _row(key, "mean", mean, error, status, share)
+    yield _row(key, "sd", sample.sd(values), None, status, share)
+    for name, (value, spread_of) in _quantiles(sample, values):
         yield _row(key, name, value, spread_of, status, share)
-    yield _row(key, "min", float(ordered[0]), None, status, share)
-    yield _row(key, "max", float(ordered[-1]), None, "largest simulated", share)
+    if key.measure in BAD_WHEN_HIGH:
+        worst, worst_error = expected_shortfall(sample, values, WORST_HUNDREDTH)
+        yield _row(key, "es99", worst, worst_error, "mean of the worst hundredth", share)
+    yield _row(key, "min", float(values.min()), None, status, share)
+    yield _row(key, "max", float(values.max()), None, "largest simulated", share)
 
 
-def _probability(key: Key, values: Array) -> Iterator[Row]:
-    p = float(values.mean())
-    yield _row(key, "probability", p, float(np.sqrt(p * (1 - p) / len(values))), "ok", 1.0)
+def expected_shortfall(sample: Sample, values: Array, level: float) -> tuple[float, float | None]:
+    """The mean of the worst (highest) 1 - level of futures, and its standard error.
+
+    q + E (x - q)+ / (1 - level) with q the quantile at the level: Rockafellar, R. T. and Uryasev, S. (2000),
+    "Optimization of conditional value-at-risk", Journal of Risk 2(3). To first order the error of q drops
+    out.
+    """
+    q = sample.quantiles(values, (level,))[0][0]
+    assert q is not None
+    beyond, error = sample.mean(np.maximum(values - q, 0.0))
+    return q + beyond / (1.0 - level), None if error is None else error / (1.0 - level)
 
 
-def _loss(key: Key, values: Array) -> Iterator[Row]:
-    lost = values[values > 0.0]
-    p = len(lost) / len(values)
-    error = float(np.sqrt(p * (1 - p) / len(values)))
+def _quantiles(sample: Sample, values: Array) -> Iterator[tuple[str, tuple[float | None, float | None]]]:
+    yield from zip(QUANTILES, sample.quantiles(values, tuple(QUANTILES.values())), strict=True)
+
+
+def _probability(key: Key, values: Array, sample: Sample) -> Iterator[Row]:
+    p, error = sample.share(values)
+    yield _row(key, "probability", p, error, "ok", 1.0)
+
+
+def _loss(key: Key, values: Array, sample: Sample) -> Iterator[Row]:
+    lost = values > 0.0
+    p, error = sample.share(lost)
     yield _row(key, "probability", p, error, "ok", 1.0, "share of paths")
-    if len(lost) == 0:
+    if not lost.any():
         yield _row(key, "given_loss", None, None, "no path has a loss", 0.0)
         return
-    spread = float(lost.std(ddof=1) / np.sqrt(len(lost))) if len(lost) > 1 else None
-    yield _row(key, "given_loss", float(lost.mean()), spread, "mean of paths with a loss", p)
+    mean, spread = sample.on(lost).mean(values[lost])
+    yield _row(key, "given_loss", mean, spread, "mean of paths with a loss", p)
 
 
 def _row(

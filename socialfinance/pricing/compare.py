@@ -22,7 +22,8 @@ from socialfinance.engine.books import OWN, Accounts, Kept, expected_rate, keep_
 from socialfinance.engine.ready import SUPPLIED, ReadyDeal, ReadyPortfolio, walk, with_deals
 from socialfinance.funds.portfolio import Deal
 from socialfinance.measures.paths import Key
-from socialfinance.measures.statistics import expected_flow_irr, mean_error, quantile
+from socialfinance.measures.sample import mean_error, quantile
+from socialfinance.measures.statistics import expected_flow_irr
 from socialfinance.pricing.sharing import TAILS, Shares, risk_shares
 
 if TYPE_CHECKING:

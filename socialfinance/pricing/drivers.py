@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,10 +60,10 @@ class Mixed(Drawn):
         self.seen |= dict.fromkeys(factor(one) for one in _loaded(x, self.drivers))
         return super().value(name, x, bad)
 
-    def arrivals(self, name: str, mean: Any, dispersion: float | None) -> Any:
+    def arrivals(self, name: str, mean: Any, dispersion: float | None, planned: Sequence[float]) -> Any:
         """People arriving: part of their luck."""
         self._arrivals.add(name)
-        return super().arrivals(name, mean, dispersion)
+        return super().arrivals(name, mean, dispersion, planned)
 
     def luck(self, name: str, label: str, row: int) -> Luck:
         """The luck of people, all of it from the same paths."""
@@ -165,17 +165,22 @@ class Scored(Drawn):
         return score
 
     def uniforms(self, name: str) -> Any:
-        """The uniforms, as drawn: chances by row, of which a delivery failure has one alone."""
+        """The uniforms, as drawn: chances by row."""
         u = super().uniforms(name)
-        self.kept[name] = score_of(u[0]) if name.startswith("failure") else of_chances(u)
+        self.kept[name] = of_chances(u)
         return u
 
-    def arrivals(self, name: str, mean: Any, dispersion: float | None) -> Any:
+    def once(self, name: str) -> Any:
+        """The uniform, as drawn: a delivery failure."""
+        u = super().once(name)
+        self.kept[name] = score_of(u)
+        return u
+
+    def arrivals(self, name: str, mean: Any, dispersion: float | None, planned: Sequence[float]) -> Any:
         """People arriving, as drawn."""
-        found = super().arrivals(name, mean, dispersion)
+        found = super().arrivals(name, mean, dispersion, planned)
         if dispersion is not None:
             self.kept[f"{name}: arrivals"] = of_series(self._block(name, range(1, self.rows)))
-            self.kept.pop(name, None)
         return found
 
 

@@ -21,7 +21,8 @@ from socialfinance.engine.run import CHUNK
 from socialfinance.funds.portfolio import Portfolio
 from socialfinance.kernels.returns import OK, STATUS_NAMES, TOTAL_LOSS, irr_with_status
 from socialfinance.measures.paths import Key
-from socialfinance.measures.statistics import QUANTILES, quantile
+from socialfinance.measures.sample import quantile
+from socialfinance.measures.statistics import QUANTILES
 from socialfinance.pricing.read import Futures, Wanted
 
 Array = NDArray[np.float64]

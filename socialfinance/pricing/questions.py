@@ -9,7 +9,7 @@ import numpy as np
 from socialfinance.core.errors import InputError
 from socialfinance.engine.ready import prepare
 from socialfinance.funds.portfolio import Deal, Portfolio
-from socialfinance.measures.statistics import mean_error, quantile
+from socialfinance.measures.sample import mean_error, quantile
 from socialfinance.pricing.read import Futures
 from socialfinance.pricing.solve import HasPortfolio, Solution, portfolio_of, solve
 from socialfinance.pricing.vary import Range

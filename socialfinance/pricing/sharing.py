@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from socialfinance.core.errors import InputError
-from socialfinance.measures.statistics import worst_paths
+from socialfinance.measures.sample import worst_paths
 
 Array = NDArray[np.float64]
 TAILS = (0.95, 0.99)

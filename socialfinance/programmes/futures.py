@@ -138,7 +138,7 @@ class Futures:
         self.performance, self.volume_left = shock.outcomes, shock.referrals
         self.shock_runs = shock.runs
         if terms is not None and isinstance(source, Drawn):
-            chance, size = source.uniforms("failure")[0], source.uniforms("failure size")[0]
+            chance, size = source.once("failure"), source.once("failure size")
             left = failure(terms, chance, size, self.rows)
             self.performance = self.performance * left.outcomes
             self.volume_left = self.volume_left * left.referrals
@@ -164,9 +164,9 @@ class Futures:
         dispersion = terms.dispersion if terms.arrival == "random" else None
         if isinstance(self.source, Certain):
             flow = tuple(n * at(volume, row) for row, n in enumerate(self.planned))
-            return self.source.arrivals("referrals", flow, dispersion)
+            return self.source.arrivals("referrals", flow, dispersion, self.planned)
         expected = np.array(self.planned)[:, None] * np.maximum(volume, 0.0) * self.volume_left
-        return self.source.arrivals("referrals", expected, dispersion)
+        return self.source.arrivals("referrals", expected, dispersion, self.planned)
 
     def _effect(self, effect: Effect) -> None:
         source = self.source

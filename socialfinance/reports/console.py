@@ -56,6 +56,20 @@ def report(result: Result, ready: ReadyPortfolio | None = None, deals: Iterable[
     return page.text
 
 
+def _spread_on_purpose(result: Result) -> str:
+    """How the futures were drawn, where they are not all alike."""
+    told = result.extra
+    if told.get("sampling") != "auto":
+        return ""
+    said = (
+        f" They are spread on purpose: {told['randomised_sets']} randomised sets of "
+        f"{told['paths_in_a_set']:,} points in {told['dimensions']} dimensions"
+    )
+    if told["bad_times"]:
+        said += f", half of them drawn where {told['bad_times']} is high, and weighted to match"
+    return said + ". The errors are those between sets."
+
+
 def what_this_is(page: Page, figures: Figures) -> None:
     """What was run, on what, and how far it can be trusted."""
     result, ready = figures.result, figures.ready
@@ -65,7 +79,7 @@ def what_this_is(page: Page, figures: Figures) -> None:
     page.say(
         f"{_many(len(ready.deals), 'deal')}{_with_whom(figures)} over {calendar.quarters} quarters from "
         f"{day(calendar.start)} to {day(calendar.row_date(calendar.quarters))}.",
-        f"{result.paths:,} simulated futures, seed {result.seed}.",
+        f"{result.paths:,} simulated futures, seed {result.seed}.{_spread_on_purpose(result)}",
     )
     if result.set:
         page.say(changed_line(result.set))

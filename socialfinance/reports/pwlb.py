@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from socialfinance.markets import pwlb
-from socialfinance.measures.statistics import quantile
+from socialfinance.measures.sample import quantile
 from socialfinance.reports.numbers import PERCENT, POUNDS, Scale, with_error
 from socialfinance.reports.page import Page
 

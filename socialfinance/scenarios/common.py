@@ -15,11 +15,13 @@ from socialfinance.scenarios.dependence import (
     CommonShock,
     GaussianFactor,
     correlated,
+    first_start,
     shock_depth,
     shock_multipliers,
 )
 from socialfinance.scenarios.distributions import Given, draw, plan_of, resolve
 from socialfinance.scenarios.keys import key
+from socialfinance.scenarios.points import Serves, as_series
 
 Array = NDArray[np.float64]
 
@@ -36,7 +38,8 @@ class Shock(NamedTuple):
 class Common:
     """Common factors of one block, on the rows of the portfolio. Every factor is keyed by its own name.
 
-    With ``paths`` None it is a case: no shock, no score, indices at their plan.
+    With ``paths`` None it is a case: no shock, no score, indices at their plan. ``points`` may serve what is
+    drawn once a path.
     """
 
     def __init__(
@@ -46,8 +49,10 @@ class Common:
         factors: Mapping[str, GaussianFactor | CommonShock],
         indices: Mapping[str, Given],
         paths: NDArray[np.uint64] | None,
+        points: Serves | None = None,
     ) -> None:
         self.seed, self.calendar, self.factors, self.paths = seed, calendar, factors, paths
+        self.points = points
         self.rows = calendar.quarters + 1
         self._scores: dict[tuple[str, str], Array] = {}
         self.growth = {name: self._growth(name, x) for name, x in indices.items()}
@@ -71,8 +76,7 @@ class Common:
 
         assert self.paths is not None
         if (name, group) not in self._scores:
-            u = uniform_block(*key(self.seed, "factors", name, group), range(1), self.paths)[0]
-            self._scores[name, group] = ndtri(u)
+            self._scores[name, group] = ndtri(self._once("factors", name, group))
         return self._scores[name, group]
 
     def _shocks(self) -> Shock:
@@ -83,11 +87,7 @@ class Common:
         runs: Any = 0.0
         for name, factor in self.factors.items():
             if isinstance(factor, CommonShock):
-                starts = uniform_block(
-                    *key(self.seed, "factors", name, "start"), range(self.rows), self.paths
-                )
-                depth = uniform_block(*key(self.seed, "factors", name, "depth"), range(1), self.paths)[0]
-                lost = shock_depth(factor, starts, depth)
+                lost = shock_depth(factor, self._starts(name, factor), self._once("factors", name, "depth"))
                 left = shock_multipliers(factor, lost)
                 outcomes, referrals = outcomes * left.outcomes, referrals * left.referrals
                 runs = np.maximum(runs, (lost > 0.0) * 1.0)
@@ -102,9 +102,25 @@ class Common:
             return plan_of(given)
         if hasattr(given, "path"):
             u = uniform_block(*key(self.seed, "indices", name), range(self.rows), self.paths)
-            return given.path(u)
-        u = uniform_block(*key(self.seed, "indices", name), range(1), self.paths)[0]
-        return draw(given, correlated(u, given.loadings, self.scores({})))
+            served = self._served("indices", name, "sum")
+            return given.path(u if served is None else as_series(u, served, (1.0,) * self.rows))
+        return draw(given, correlated(self._once("indices", name), given.loadings, self.scores({})))
+
+    def _once(self, *names: str) -> Array:
+        assert self.paths is not None
+        served = self._served(*names)
+        return uniform_block(*key(self.seed, *names), range(1), self.paths)[0] if served is None else served
+
+    def _served(self, *names: str) -> Array | None:
+        assert self.paths is not None
+        return None if self.points is None else self.points.uniforms(names, self.paths)
+
+    def _starts(self, name: str, shock: CommonShock) -> Array:
+        """Uniforms ``(row, path)`` by which a shock starts; points decide in which row it first does."""
+        assert self.paths is not None
+        starts = uniform_block(*key(self.seed, "factors", name, "start"), range(self.rows), self.paths)
+        first = self._served("factors", name, "first")
+        return starts if first is None else first_start(shock, first, starts)
 
     def level(self, name: str | None, base: date, collar: tuple[float, float] | None = None) -> list[Any]:
         """Price level by row over the level at ``base``: product of (1 + growth)^(1/4), growth in the collar.

@@ -115,6 +115,25 @@ def correlated(u_own: Array, loadings: Mapping[str, float], z_factors: Mapping[s
     return np.clip(ndtr(score), LEAST_UNIFORM, 1 - LEAST_UNIFORM)
 
 
+def first_start(shock: CommonShock, u: Array, starts: Array) -> Array:
+    """Start uniforms ``(row, path)`` whose first start is decided by one uniform a path; of the same law.
+
+    The first start is in the k-th row in which a shock can start with the chance p (1 - p)^(k - 1), so k is
+    the least number with 1 - (1 - p)^k >= u. Rows before it are spread over [p, 1), its own over [0, p), by
+    their own uniforms; rows after it are left alone. What is left of u in its interval is not used.
+    """
+    p, spread = shock.quarterly_probability, starts.copy()
+    if p == 0.0:
+        return spread
+    last = len(starts) - 1 if shock.last_row is None else min(shock.last_row, len(starts) - 1)
+    row = shock.first_row - 1 + np.ceil(np.log1p(-u) / math.log1p(-p))
+    for one in range(shock.first_row, last + 1):
+        before, at = row > one, row == one
+        spread[one, before] = p + (1.0 - p) * starts[one, before]
+        spread[one, at] = p * starts[one, at]
+    return spread
+
+
 def shock_depth(shock: CommonShock, u_start: Array, u_depth: Array) -> Array:
     """Fraction lost in each row of each path, from uniforms ``(row, path)`` and ``(path,)``.
 

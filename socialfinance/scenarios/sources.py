@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any, Literal, Protocol
 
@@ -22,6 +22,7 @@ from socialfinance.scenarios.distributions import (
     resolve,
 )
 from socialfinance.scenarios.keys import key
+from socialfinance.scenarios.points import Serves, as_chances, as_series
 
 Array = NDArray[np.float64]
 Side = Literal["low", "high"]
@@ -43,8 +44,11 @@ class Source(Protocol):
         """Uniforms ``(row, path)``, or 1.0 in a case (nothing happens by chance)."""
         ...
 
-    def arrivals(self, name: str, mean: Any, dispersion: float | None) -> Any:
-        """People arriving by row about an expected number; none: the nearest whole number."""
+    def arrivals(self, name: str, mean: Any, dispersion: float | None, planned: Sequence[float]) -> Any:
+        """People arriving by row about an expected number; none: the nearest whole number.
+
+        ``planned`` are the numbers of the plan by row.
+        """
         ...
 
     def luck(self, name: str, label: str, row: int) -> Luck:
@@ -60,6 +64,7 @@ class Drawn:
     """Drivers drawn from keyed streams: the same value whichever block, worker or neighbour asks.
 
     ``rows`` counts rows of the deal, ``scores`` are the Gaussian factors' ``(path,)`` scores by name.
+    ``points`` may serve what is drawn once a path in place of the streams.
     """
 
     def __init__(
@@ -70,9 +75,10 @@ class Drawn:
         paths: NDArray[np.uint64],
         scores: Mapping[str, Array],
         drivers: Drivers,
+        points: Serves | None = None,
     ) -> None:
         self.seed, self.draws, self.rows, self.paths = seed, draws, rows, paths
-        self.scores, self.drivers = scores, drivers
+        self.scores, self.drivers, self.points = scores, drivers, points
         self._keys: dict[tuple[str, str], tuple[int, int]] = {}
 
     def value(self, name: str, x: Given, bad: Side) -> Any:
@@ -83,25 +89,31 @@ class Drawn:
         if isinstance(given, (int, float)):
             return float(given)
         if hasattr(given, "path"):
-            return given.path(self.uniforms(name))
-        u = self._block(name, range(1))[0]
-        return draw(given, correlated(u, given.loadings, self.scores))
+            return given.path(self._series(name, (1.0,) * self.rows))
+        return draw(given, correlated(self._once(name), given.loadings, self.scores))
 
     def normal(self, name: str) -> Any:
         """Phi^-1(u) of one uniform a path."""
         from scipy.special import ndtri
 
-        return ndtri(self._block(name, range(1))[0])
+        return ndtri(self._once(name))
+
+    def once(self, name: str) -> Any:
+        """One uniform a path."""
+        return self._once(name)
 
     def uniforms(self, name: str) -> Any:
-        """One uniform a row and path."""
-        return self._block(name, range(self.rows))
+        """One uniform a row and path: chances, of which the least decides."""
+        u = self._block(name, range(self.rows))
+        least, row = self._served(name, "least"), self._served(name, "row")
+        return u if least is None or row is None else as_chances(u, least, row)
 
-    def arrivals(self, name: str, mean: Any, dispersion: float | None) -> Any:
+    def arrivals(self, name: str, mean: Any, dispersion: float | None, planned: Sequence[float]) -> Any:
         """Gamma–Poisson counts ``(row, path)``, or the expected number rounded half up."""
         if dispersion is None:
             return np.floor(np.broadcast_to(mean, (self.rows, len(self.paths))) + 0.5)
-        return counts(np.broadcast_to(mean, (self.rows, len(self.paths))), dispersion, self.uniforms(name))
+        expected = np.broadcast_to(mean, (self.rows, len(self.paths)))
+        return counts(expected, dispersion, self._series(name, planned))
 
     def luck(self, name: str, label: str, row: int) -> Luck:
         """The luck of people at one node in one row."""
@@ -115,6 +127,18 @@ class Drawn:
         fewer.paths = self.paths[chosen]
         fewer.scores = {name: score[chosen] for name, score in self.scores.items()}
         return fewer
+
+    def _once(self, name: str) -> Array:
+        served = self._served(name)
+        return self._block(name, range(1))[0] if served is None else served
+
+    def _served(self, *names: str) -> Array | None:
+        return None if self.points is None else self.points.uniforms((self.draws, *names), self.paths)
+
+    def _series(self, name: str, planned: Sequence[float]) -> Array:
+        """Uniforms by row and path, of which a sum over rows, weighted by what is planned, matters most."""
+        u, served = self._block(name, range(self.rows)), self._served(name, "sum")
+        return u if served is None else as_series(u, served, planned)
 
     def _block(self, name: str, rows: range) -> Array:
         return uniform_block(*key(self.seed, self.draws, name), rows, self.paths)
@@ -156,7 +180,7 @@ class Certain:
         """1.0: nothing ends by chance."""
         return 1.0
 
-    def arrivals(self, name: str, mean: Any, dispersion: float | None) -> Any:
+    def arrivals(self, name: str, mean: Any, dispersion: float | None, planned: Sequence[float]) -> Any:
         """The expected number, or the numbers set by quarter."""
         self.used.add(name)
         fixed = self.given.get(name)

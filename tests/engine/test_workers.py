@@ -1,4 +1,4 @@
-"""A worker that dies is an error of the run, not of the program."""
+"""A worker that dies costs its block, and is an error of the run where the block kills whoever takes it."""
 
 from __future__ import annotations
 
@@ -9,31 +9,68 @@ import pytest
 
 from socialfinance.core.errors import RunError
 from socialfinance.engine import workers
+from socialfinance.engine.accumulate import Block
+from socialfinance.engine.executors import Work
+from socialfinance.engine.ready import prepare
 from tests.fixtures import one_deal
 
+BLOCKS = [(first, 256) for first in range(0, 2048, 256)]
 
-def test_a_worker_that_dies_is_a_run_that_could_not_be_finished() -> None:
+
+def work() -> Work:
+    return Work(prepare(one_deal(prices={"outcome": 1.0})), 1, False)
+
+
+def never(block: Block) -> None:
+    raise AssertionError("no block can have been done")
+
+
+def test_a_worker_that_is_gone_says_how_it_ended() -> None:
     worker = workers.Worker()
-    worker.begin(one_deal(prices={"outcome": 1.0}), 1, False)
+    worker.begin(work())
     assert worker.run(0, 256).count == 256
     worker.process.kill()
     worker.process.wait()
-    with pytest.raises(RunError, match="was ended by signal 9"):
+    with pytest.raises(workers.Lost, match="was ended by signal 9"):
         worker.run(256, 256)
     worker.stop()
 
 
-def test_a_worker_that_ends_by_itself_says_with_which_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    start = subprocess.Popen
+def test_workers_killed_in_the_middle_cost_nothing_but_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever a block is back, a worker that was started before is killed."""
+    hired: list[workers.Worker] = []
+
+    class Noted(workers.Worker):
+        def __init__(self) -> None:
+            super().__init__()
+            hired.append(self)
+
+    done: list[int] = []
+
+    def kill(block: Block) -> None:
+        done.append(block.first)
+        if len(done) <= 3:
+            hired[len(done) - 1].process.kill()
+
+    monkeypatch.setattr(workers, "Worker", Noted)
+    workers.Processes(2).run(work(), BLOCKS, kill)
+
+    assert sorted(done) == [first for first, _ in BLOCKS]
+    assert len(hired) > 2
+    assert all(worker.process.poll() is not None for worker in hired)
+
+
+def test_a_block_that_kills_every_worker_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, started = subprocess.Popen, []
 
     def ends(command: list[str], **more: object) -> object:
+        started.append(command)
         return start([sys.executable, "-c", "raise SystemExit(3)"], **more)  # type: ignore[call-overload]
 
     monkeypatch.setattr(workers.subprocess, "Popen", ends)
-    with pytest.raises(RunError, match="ended with status 3"):
-        workers.run_in_processes(
-            one_deal(prices={"outcome": 1.0}), 1, False, 2, [(0, 256), (256, 256)], lambda block: None
-        )
+    with pytest.raises(RunError, match=r"ended with status 3, perhaps .*; 3 were lost over the same paths"):
+        workers.Processes(2).run(work(), BLOCKS[:2], never)
+    assert 3 <= len(started) <= 6
 
 
 def test_a_worker_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,6 +79,4 @@ def test_a_worker_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(workers.subprocess, "Popen", refuses)
     with pytest.raises(RunError, match="could not be started: Resource temporarily unavailable"):
-        workers.run_in_processes(
-            one_deal(prices={"outcome": 1.0}), 1, False, 2, [(0, 256), (256, 256)], lambda block: None
-        )
+        workers.Processes(2).run(work(), BLOCKS[:2], never)

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 
 from socialfinance.measures.paths import Key, investor_figures, payer_figures
-from socialfinance.measures.statistics import (
-    back_by_half_life,
-    expected_flow_irr,
-    irr_rows,
-    quantile,
-    rows_of,
-)
+from socialfinance.measures.sample import quantile
+from socialfinance.measures.statistics import back_by_half_life, expected_flow_irr, irr_rows, rows_of
 
 FLOWS = np.array([[-100.0, -100.0, -100.0, 0.0], [0.0, 0.0, 0.0, 0.0], [0.0, 60.0, 0.0, 0.0],
                   [0.0, 0.0, 0.0, 0.0], [121.0, 20.0, 0.0, 0.0]])  # fmt: skip

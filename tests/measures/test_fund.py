@@ -13,6 +13,7 @@ from socialfinance.measures.fund import (
     note_figures,
     tail_contributions,
 )
+from socialfinance.measures.sample import EQUAL
 
 
 def test_an_index_grows_by_its_year() -> None:
@@ -59,14 +60,14 @@ def test_a_note_that_is_never_drawn_has_no_loss_rate() -> None:
 
 def test_a_ratio_of_means_and_its_error() -> None:
     """(1 + 3) / (10 + 10) = 0.2; 1 - 2 and 3 - 2 over 10 are -0.1 and 0.1: sd 0.1414 / sqrt 2 = 0.1."""
-    assert ratio_of_means(np.array([1.0, 3.0]), np.array([10.0, 10.0])) == pytest.approx((0.2, 0.1))
-    assert ratio_of_means(np.ones(2), np.zeros(2)) == (None, None)
+    assert ratio_of_means(EQUAL, np.array([1.0, 3.0]), np.array([10.0, 10.0])) == pytest.approx((0.2, 0.1))
+    assert ratio_of_means(EQUAL, np.ones(2), np.zeros(2)) == (None, None)
 
 
 def test_a_gain_is_paired() -> None:
     """Twice the value at the same cost on every future: a gain of 100%, without error."""
     value, cost = np.array([1.0, 2.0, 4.0]), np.array([3.0, 3.0, 5.0])
-    gain, error = relative_gain(2.0 * value, cost, value, cost)
+    gain, error = relative_gain(EQUAL, 2.0 * value, cost, value, cost)
     assert gain == pytest.approx(1.0)
     assert error == pytest.approx(0.0, abs=1e-15)
 
@@ -77,11 +78,11 @@ def test_the_error_of_a_gain_is_that_of_a_bootstrap() -> None:
     cost = 10.0 + draw.normal(size=2000)
     value = cost * (1.0 + 0.2 * draw.normal(size=2000))
     cost2, value2 = cost * 0.9, value * (0.95 + 0.05 * draw.normal(size=2000))
-    gain, error = relative_gain(value2, cost2, value, cost)
+    gain, error = relative_gain(EQUAL, value2, cost2, value, cost)
     assert gain is not None
     assert error is not None
     again = []
     for _ in range(400):
         some = draw.integers(0, 2000, 2000)
-        again.append(relative_gain(value2[some], cost2[some], value[some], cost[some])[0])
+        again.append(relative_gain(EQUAL, value2[some], cost2[some], value[some], cost[some])[0])
     assert np.std(again) == pytest.approx(error, rel=0.1)

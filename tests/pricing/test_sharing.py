@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from socialfinance.core.errors import InputError
-from socialfinance.measures.statistics import worst_paths
+from socialfinance.measures.sample import worst_paths
 from socialfinance.pricing.sharing import risk_shares
 
 PATHS = 200_000

@@ -1,0 +1,194 @@
+"""How a run spreads its futures on purpose: which dimensions, in which order, in how many sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from socialfinance.core.errors import InputError
+from socialfinance.engine.block import run_block
+from socialfinance.engine.deal import own_draws
+from socialfinance.engine.ready import ReadyPortfolio, drawn, futures_of
+from socialfinance.measures.paths import Key
+from socialfinance.measures.sample import InSets, Sample
+from socialfinance.scenarios.points import Names, Noticed, Points, Tilt, density_of
+
+Array = NDArray[np.float64]
+Sampling = Literal["plain", "auto"]
+
+SETS = 24
+"""The least number of randomised sets, so that the spread between them says something of an error."""
+SMALLEST = 256
+"""Paths in the smallest set: a unit of paths."""
+PILOT = 2048
+"""Futures from which it is learnt which dimensions matter."""
+TAIL_PILOT = 8192
+"""Futures from which bad times are learnt."""
+WORST = 0.03
+"""Share of the pilot's futures that are bad times."""
+FAR = 4.0
+"""Standard deviations of chance by which a dimension must be off uniform in bad times to be tilted."""
+MOST_TILTED = 16
+"""Dimensions that are tilted, at most: those furthest off. Each adds to the spread of weights."""
+
+
+class Spread(NamedTuple):
+    """Points on purpose: the points, how many paths, and what is called a bad time."""
+
+    points: Points
+    paths: int
+    tail: str
+    """the figure whose worst futures are drawn more often; empty where nothing is tilted"""
+    pilot: int
+    """futures that were run to learn them"""
+
+    def sample(self, paths: int) -> Sample:
+        """What the first ``paths`` futures stand for."""
+        numbers = np.arange(paths, dtype=np.uint64)
+        member = numbers.astype(np.int64) // self.points.size
+        return InSets(self.points.weights(numbers), member, paths // self.points.size)
+
+    def told(self) -> dict[str, object]:
+        """What a reader of the result should know of it."""
+        return {
+            "sampling": "auto",
+            "randomised_sets": self.paths // self.points.size,
+            "paths_in_a_set": self.points.size,
+            "dimensions": len(self.points.place),
+            "bad_times": self.tail,
+            "tilted": [" ".join(part for part in names if part) for names in self.points.tilts],
+            "pilot_paths": self.pilot,
+        }
+
+
+def sizes(paths: int) -> tuple[int, int]:
+    """Paths in a set, the largest power of 2 that leaves ``SETS`` of them, and the number of sets."""
+    least = SETS * SMALLEST
+    if paths < least:
+        raise InputError(
+            "too few paths to spread them on purpose", field="paths", given=paths,
+            allowed=f"{least:,} or more under sampling 'auto'",
+        )  # fmt: skip
+    size = 2 ** int(np.log2(paths // SETS))
+    return size, -(-paths // size)
+
+
+def whole_sets(paths: int) -> int:
+    """Paths of a run that was asked for so many: all of its sets are whole."""
+    size, sets = sizes(paths)
+    return size * sets
+
+
+def spread(ready: ReadyPortfolio, seed: int, paths: int, tail: str | None = None) -> Spread:
+    """Points for ``paths`` futures (rounded up to whole sets), in the order in which their dimensions matter.
+
+    ``tail`` names a figure by path, ``[deal:]who.measure``, whose worst values are its highest: half of the
+    futures are then drawn where it is at its worst. What matters, and what makes bad times, is learnt from a
+    pilot of points of its own.
+    """
+    size, sets = sizes(paths)
+    count = PILOT if tail is None else TAIL_PILOT
+    pilot = Points(seed, count, streams(ready))
+    figures = _pilot_figures(replace(ready, points=pilot), seed, count)
+    points = Points(seed, size, _by_weight(pilot, _totals(figures)))
+    tilts = {} if tail is None else _tilts(pilot, _named(figures, tail))
+    return Spread(points.tilted(tilts), size * sets, tail if tilts and tail else "", count)
+
+
+def streams(ready: ReadyPortfolio) -> tuple[Names, ...]:
+    """Every stream that is drawn once a path, in the order in which a run asks for them."""
+    noticed, path = Noticed(), np.zeros(1, dtype=np.uint64)
+    watched = replace(ready, points=noticed)
+    common = watched.common(0, path)
+    for deal in ready.deals:
+        futures = futures_of(deal, drawn(deal, common, 0, path), common)
+        varied = () if deal.varied is None else (deal.varied,)
+        for structure in (deal.own, *varied, *deal.comparators):
+            own_draws(structure.lowered, futures.source, futures.rows)
+    return tuple(noticed.asked)
+
+
+def _pilot_figures(ready: ReadyPortfolio, seed: int, count: int) -> Mapping[Key, Array]:
+    """Figures for life by path over the pilot's futures."""
+    found: dict[Key, list[Array]] = {}
+    for first in range(0, count, PILOT):
+        block = run_block(ready, seed, first, min(PILOT, count - first), compare=False)
+        for key, values in block.figures.items():
+            if key.financial_year == "" and key.scope in ("deal", "fund", "council"):
+                found.setdefault(key, []).append(values)
+    return {key: np.concatenate(parts) for key, parts in found.items()}
+
+
+def _totals(figures: Mapping[Key, Array]) -> list[Array]:
+    """What public bodies pay net, and what those who finance and stand behind the deals lose, by path."""
+    costs = [key for key in figures if key.measure == "net_cost" and key.scope == "council"]
+    calls = [key for key in figures if _of_deals(key, "guarantor", "calls")]
+    gains = [key for key in figures if _of_deals(key, "investor", "gain")]
+    return [_total(figures, costs), _total(figures, calls) - _total(figures, gains)]
+
+
+def _of_deals(key: Key, role: str, measure: str) -> bool:
+    return key.scope == "deal" and key.role == role and key.measure == measure
+
+
+def _total(figures: Mapping[Key, Array], keys: Iterable[Key]) -> Array:
+    total = np.zeros(len(next(iter(figures.values()))))
+    for key in sorted(keys):
+        total += figures[key]
+    return total
+
+
+def _by_weight(pilot: Points, totals: list[Array]) -> tuple[Names, ...]:
+    """The streams, those first that explain most of a total over the pilot.
+
+    Low dimensions of a Sobol sequence are spread best together. Weight: the largest square of a correlation
+    between a total and the stream's score, or its distance from the middle.
+    """
+    from scipy.special import ndtri
+
+    paths = np.arange(pilot.size, dtype=np.uint64)
+    weight: dict[Names, float] = {}
+    for names in pilot.place:
+        u = pilot.uniforms(names, paths)
+        assert u is not None
+        shapes = (ndtri(u), np.abs(u - 0.5))
+        weight[names] = max(_explained(shape, total) for shape in shapes for total in totals)
+    return tuple(sorted(weight, key=lambda names: -weight[names]))
+
+
+def _explained(x: Array, y: Array) -> float:
+    return float(np.corrcoef(x, y)[0, 1] ** 2) if y.std() > 0.0 else 0.0
+
+
+def _named(figures: Mapping[Key, Array], tail: str) -> Array:
+    deal, _, rest = tail.rpartition(":")
+    who, _, measure = rest.strip().rpartition(".")
+    mine = [
+        key for key in sorted(figures)
+        if key.deal == deal.strip() and key.measure == measure and who in (key.party, key.role)
+    ]  # fmt: skip
+    if not mine:
+        known = sorted({f"{k.party or k.role}.{k.measure}" for k in figures if k.deal == deal.strip()})
+        raise InputError(
+            "names no figure by path", field="tail", given=tail,
+            allowed=", ".join(known[:40]) or "[DEAL:]WHO.MEASURE",
+        )  # fmt: skip
+    return figures[mine[0]]
+
+
+def _tilts(pilot: Points, bad: Array) -> dict[Names, Tilt]:
+    """Densities of the dimensions that look least uniform in the worst futures of the pilot."""
+    count = max(int(WORST * len(bad)), 1)
+    worst = np.argsort(-bad, kind="stable")[:count].astype(np.uint64)
+    found: list[tuple[float, Names, Tilt]] = []
+    for names in pilot.place:
+        drawn_there = pilot.uniforms(names, worst)
+        assert drawn_there is not None
+        tilt, distance = density_of(drawn_there)
+        if distance > FAR:
+            found.append((-distance, names, tilt))
+    return {names: tilt for _, names, tilt in sorted(found, key=lambda one: one[:2])[:MOST_TILTED]}

@@ -1,0 +1,227 @@
+"""A pure function of one row run the quick way: traced once, compiled, and used wherever that is the same.
+
+What its leaves are (arrays over paths, numbers fixed by the terms, numbers that differ by row) is watched while
+the function runs on NumPy. From then on a row runs compiled where it is handed what was watched and every
+decision falls as it did; any other row runs on NumPy. Both give the same bits, so it makes no difference to a
+result which of them ran, and each row is compiled only once NumPy has spent on its like about what that costs.
+
+The environment variable ``SOCIALFINANCE_BACKEND`` says what may be compiled: ``numpy`` nothing, ``numba``
+draws only, anything else steps too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from socialfinance.kernels.luck import loaded_compiled
+from socialfinance.kernels.tracing import (
+    NUMBERS,
+    Leaf,
+    Program,
+    UntraceableError,
+    decided_by,
+    decides_alike,
+    kind,
+    leaves,
+    outline,
+    rebuilt,
+    trace,
+)
+
+Step = Callable[..., tuple[Any, ...]]
+Kinds = list[Leaf | float]
+FEWEST = 8
+"""Paths that a compiled row takes at least: it works on so many at a time."""
+WORTH_WATCHING = 8192
+"""Paths that run on NumPy before anybody watches."""
+WORTH_COMPILING = 400_000
+"""Rows x paths on NumPy after which a program is compiled: by then they have cost about as much."""
+MOST_PROGRAMS = 32
+"""Programs kept for one function on one shape: one that decides differently in every row is left to NumPy."""
+NEVER = -(10**18)
+SPECIAL = frozenset({0.0, 1.0, float("inf")})
+"""Numbers that say whether a term is there at all: where one never changes, it is written into the program."""
+
+
+class Variant:
+    """One program, and the rows it is good for."""
+
+    def __init__(self, program: Program, width: int) -> None:
+        self.program, self.decided_by = program, decided_by(program)
+        self.numbers = _picked([leaf for leaf in range(width) if leaf not in program.arrays])
+        self.fixed, self.values = _picked(list(program.fixed)), tuple(program.fixed.values())
+        self.weight = 0
+        """rows x paths it was good for so far"""
+        self.run: Any = None
+        """the machine code, once it is worth it"""
+
+    def fits(self, given: Sequence[Any]) -> bool:
+        """Whether this row is handed what the program was written for, and decides alike."""
+        if not NUMBERS.issuperset(map(type, self.numbers(given))) or self.fixed(given) != self.values:
+            return False
+        return decides_alike(self.program, self.decided_by, given)
+
+    def machine_code(self, rows_and_paths: int) -> Any:
+        """What runs it, compiled where that has become worth it; None before."""
+        self.weight += rows_and_paths
+        if self.run is None and self.weight >= WORTH_COMPILING:
+            self._compile()
+        return self.run
+
+    def _compile(self) -> None:
+        try:
+            from socialfinance.kernels.lanes import compiled
+
+            self.run = compiled(self.program)
+        except (ImportError, RuntimeError):  # an LLVM that does not take it: NumPy goes on
+            self.weight = NEVER
+
+
+def _picked(places: list[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda given: tuple(given[place] for place in places)
+
+
+class Shape:
+    """One function on nested tuples of one shape: what is known of it in this process."""
+
+    def __init__(self, function: Step) -> None:
+        self.function = function
+        self.paths = 0
+        """that went through so far"""
+        self.variants: list[Variant] = []
+        self.by_row: dict[int, Variant] = {}
+        """what was good for this row the last time: tried first"""
+        self.left_alone = False
+        """whether nothing more is compiled"""
+        self.watched: tuple[Any, list[Kinds]] | None = None
+        """nested tuples for an example, and the kinds of their leaves by row, not yet learnt from"""
+
+    def variant(self, row: int, given: Sequence[Any]) -> Variant | None:
+        """The program that is good for this row, if there is one."""
+        before = self.by_row.get(row)
+        if before is not None and before.fits(given):
+            return before
+        for one in self.variants:
+            if one is not before and one.fits(given):
+                self.by_row[row] = one
+                return one
+        return None
+
+    def learn(self) -> None:
+        """Write down what the rows that were watched need and is not there yet."""
+        if self.watched is None:
+            return
+        example, rows = self.watched
+        self.watched = None
+        wide, fixed = _kinds(rows)
+        for row, kinds in enumerate(rows):
+            variant = self.variant(row, kinds)
+            if variant is None and not self.left_alone:
+                variant = self._written(example, kinds, wide, fixed)
+            if variant is not None:
+                variant.weight += self.paths
+
+    def _written(self, example: Any, kinds: Kinds, wide: set[int], fixed: dict[int, float]) -> Variant | None:
+        self.left_alone = len(self.variants) >= MOST_PROGRAMS
+        if self.left_alone:
+            return None
+        try:
+            variant = Variant(trace(self.function, example, kinds, wide, fixed), len(kinds))
+        except UntraceableError:
+            self.left_alone = True
+            return None
+        self.variants.append(variant)
+        return variant
+
+
+def _kinds(rows: Sequence[Kinds]) -> tuple[set[int], dict[int, float]]:
+    """Leaves that are arrays in any row, and those that are one special number in all."""
+    wide, fixed = set(), {}
+    for leaf, values in enumerate(zip(*rows, strict=True)):
+        if Leaf.WIDE in values:
+            wide.add(leaf)
+        elif values[0] in SPECIAL and values.count(values[0]) == len(values):
+            fixed[leaf] = float(values[0])
+    return wide, fixed
+
+
+_SHAPES: dict[Any, Shape] = {}
+
+
+class Through:
+    """A function taken through all rows of one block. Called as the function is; ``done`` at the end."""
+
+    def __init__(self, function: Step, paths: int) -> None:
+        self.function, self.paths, self.row = function, paths, -1
+        self.shape: Shape | None = None
+        self.seen: list[Kinds] = []
+        self.example: Any = None
+
+    def __call__(self, *given: Any) -> tuple[Any, ...]:
+        self.row += 1
+        shape = self.shape = self.shape or self._known(given)
+        if shape.variants:
+            flat = leaves(given)
+            variant = shape.variant(self.row, flat)
+            if variant is not None:
+                run = variant.machine_code(self.paths)
+                if run is None:
+                    return self.function(*given)
+                found: tuple[Any, ...] = rebuilt(variant.program.shape, iter(run(flat, self.paths)))
+                return found
+        if shape.paths >= WORTH_WATCHING and not shape.left_alone:
+            self._watch(shape, given)
+        return self.function(*given)
+
+    def _known(self, given: tuple[Any, ...]) -> Shape:
+        key = self.function, outline(given)
+        if key not in _SHAPES:
+            _SHAPES[key] = Shape(self.function)
+        _SHAPES[key].learn()
+        return _SHAPES[key]
+
+    def _watch(self, shape: Shape, given: tuple[Any, ...]) -> None:
+        """Keep of a row what kind each leaf is, not its paths."""
+        try:
+            kinds = [kind(x) for x in leaves(given)]
+        except UntraceableError:
+            shape.left_alone = True
+            return
+        self.seen.append(kinds)
+        self.example = self.example or rebuilt(given, iter(kinds))
+
+    def done(self) -> None:
+        """All rows are through."""
+        if self.shape is not None:
+            self.shape.paths += self.paths
+            if self.seen:
+                self.shape.watched = self.example, self.seen
+
+
+def through(function: Step, paths: int) -> Step | Through:
+    """The function for all rows of one block: as it is, where nothing is to be compiled."""
+    return Through(function, paths) if paths >= FEWEST and wanted() else function
+
+
+def done(*functions: Step | Through) -> None:
+    """All rows of a block are through."""
+    for one in functions:
+        if isinstance(one, Through):
+            one.done()
+
+
+def wanted() -> bool:
+    """Whether steps are compiled at all."""
+    return os.environ.get("SOCIALFINANCE_BACKEND") != "numba" and loaded_compiled() is not None
+
+
+def backend() -> str:
+    """What runs the blocks: ``numpy``, ``numba`` (draws are compiled) or ``compiled`` (steps too)."""
+    return "numpy" if loaded_compiled() is None else "compiled" if wanted() else "numba"

@@ -1,0 +1,218 @@
+"""What a set of futures stands for: equal paths of their own luck, or weighted points in randomised sets.
+
+Either way a figure by path becomes a mean, a share or a quantile with its standard error. Over equal paths
+the errors are the textbook's. Over points that were spread on purpose they come from the sets, which are
+independent of each other and alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Chosen = NDArray[np.bool_] | NDArray[np.int64]
+Estimate = tuple[float | None, float | None]
+
+
+class Sample(Protocol):
+    """Futures, and how figures over them are averaged."""
+
+    def mean(self, values: Array) -> tuple[float, float | None]:
+        """The mean of a figure ``(path,)`` and its standard error; no error where there is one path."""
+        ...
+
+    def share(self, marked: NDArray[np.bool_] | Array) -> tuple[float, float]:
+        """The chance of being marked (1 or True), and its standard error."""
+        ...
+
+    def sd(self, values: Array) -> float | None:
+        """The standard deviation of a figure between futures."""
+        ...
+
+    def quantiles(self, values: Array, levels: Sequence[float]) -> list[Estimate]:
+        """Inverted-CDF quantiles (values that occurred) and their standard errors."""
+        ...
+
+    def worst(self, values: Array, share: float) -> NDArray[np.int64]:
+        """The paths with the least values that are ``share`` of all, or the least number that is more."""
+        ...
+
+    def error(self, apart: Array) -> float | None:
+        """The standard error of the mean of ``apart``, whose mean is all but nil."""
+        ...
+
+    def sets(self, units: Array) -> Array:
+        """Sums over units of paths ``(unit, …)``, as sums over groups that are independent of each other."""
+        ...
+
+    def mean_of_units(self, sums: Array, squares: Array, paths: int) -> tuple[Array, Array]:
+        """Means and their standard errors from sums by unit ``(unit, year)`` of amounts and of squares."""
+        ...
+
+    def on(self, chosen: Chosen) -> Sample:
+        """The sample cut down to some of its paths."""
+        ...
+
+
+class Equal:
+    """Paths of their own luck: each stands for as much as any other."""
+
+    def mean(self, values: Array) -> tuple[float, float | None]:
+        """Mean, and sd / sqrt(n)."""
+        return float(values.mean()), self.error(values)
+
+    def share(self, marked: NDArray[np.bool_] | Array) -> tuple[float, float]:
+        """p, and sqrt(p (1 - p) / n)."""
+        p = float(np.mean(marked))
+        return p, float(np.sqrt(p * (1.0 - p) / len(marked)))
+
+    def sd(self, values: Array) -> float | None:
+        """With n - 1 below."""
+        return float(values.std(ddof=1)) if len(values) > 1 else None
+
+    def quantiles(self, values: Array, levels: Sequence[float]) -> list[Estimate]:
+        """Order statistics: see :func:`quantile`."""
+        ordered = np.sort(values)
+        return [quantile(ordered, level) for level in levels]
+
+    def worst(self, values: Array, share: float) -> NDArray[np.int64]:
+        """The first of all paths in order of value."""
+        return worst_paths(values, 1.0 - share)
+
+    def error(self, apart: Array) -> float | None:
+        """Standard error sd / sqrt(n)."""
+        return float(apart.std(ddof=1)) / float(np.sqrt(len(apart))) if len(apart) > 1 else None
+
+    def sets(self, units: Array) -> Array:
+        """Every unit is a group of its own."""
+        return units
+
+    def mean_of_units(self, sums: Array, squares: Array, paths: int) -> tuple[Array, Array]:
+        """Mean, and sd / sqrt(n), units in order."""
+        total, square = _in_order(sums), _in_order(squares)
+        mean = total / paths
+        variance = np.maximum(square / paths - mean * mean, 0.0) * (paths / max(paths - 1, 1))
+        return mean, np.sqrt(variance / paths)
+
+    def on(self, chosen: Chosen) -> Equal:
+        """Some paths are still alike."""
+        return self
+
+
+EQUAL = Equal()
+
+
+class InSets:
+    """Weighted points in ``count`` randomised sets that are independent of each other and alike.
+
+    ``weights`` is ``(path,)``; ``member`` says by path to which set it belongs, from 0. A mean is
+    m = sum w x / sum w; its error is that of a ratio, by the delta method over sets: with
+    e_s = R sum over s of w (x - m) / sum w, error = sd(e) / sqrt(R).
+    """
+
+    def __init__(self, weights: Array, member: NDArray[np.int64], count: int) -> None:
+        self.weights, self.member, self.count = weights, member, count
+        self.total = float(weights.sum())
+
+    def mean(self, values: Array) -> tuple[float, float | None]:
+        """Weighted mean, error over sets."""
+        mean = float(np.sum(self.weights * values)) / self.total
+        return mean, self.error(values - mean)
+
+    def share(self, marked: NDArray[np.bool_] | Array) -> tuple[float, float]:
+        """The weight of those marked over all weight."""
+        p, error = self.mean(np.asarray(marked, dtype=float))
+        return p, error or 0.0
+
+    def sd(self, values: Array) -> float | None:
+        """Weighted: sqrt(sum w (x - m)^2 / sum w)."""
+        if len(values) < 2:
+            return None
+        apart = values - self.mean(values)[0]
+        return float(np.sqrt(np.sum(self.weights * apart * apart) / self.total))
+
+    def quantiles(self, values: Array, levels: Sequence[float]) -> list[Estimate]:
+        """Where the weighted distribution function F reaches a level.
+
+        Error: half the distance between the quantiles one standard error of F at the quantile either side.
+        """
+        if len(values) == 0:
+            return [(None, None)] * len(levels)
+        order = np.argsort(values, kind="stable")
+        ordered = values[order]
+        reached = np.cumsum(self.weights[order]) / self.total
+
+        def at(level: float) -> float:
+            return float(ordered[min(int(np.searchsorted(reached, level - 1e-9)), len(ordered) - 1)])
+
+        found: list[Estimate] = []
+        for level in levels:
+            value = at(level)
+            _, of_f = self.share(values <= value)
+            found.append((value, (at(level + of_f) - at(level - of_f)) / 2.0))
+        return found
+
+    def worst(self, values: Array, share: float) -> NDArray[np.int64]:
+        """The first in order of value until their weight is the share."""
+        order = np.argsort(values, kind="stable")
+        reached = np.cumsum(self.weights[order]) / self.total
+        return order[: int(np.searchsorted(reached, share - 1e-9)) + 1]
+
+    def error(self, apart: Array) -> float | None:
+        """Over sets, whose sums of w x apart are independent; none where one set has them all."""
+        sums = np.bincount(self.member, self.weights * apart, minlength=self.count)
+        return None if self.count < 2 else float(np.sqrt(self.count) * sums.std(ddof=1)) / self.total
+
+    def sets(self, units: Array) -> Array:
+        """Sums over the units of each set; sets hold whole units."""
+        whole: Array = units.reshape(self.count, -1, *units.shape[1:]).sum(axis=1)
+        return whole
+
+    def mean_of_units(self, sums: Array, squares: Array, paths: int) -> tuple[Array, Array]:
+        """Means over all weight, and their errors over sets; the sums are of weighted amounts."""
+        weight = np.bincount(self.member, self.weights, minlength=self.count)
+        by_set = self.sets(sums)
+        mean = by_set.sum(axis=0) / self.total
+        apart = by_set - weight[:, None] * mean
+        return mean, np.sqrt(self.count) * apart.std(ddof=1, axis=0) / self.total
+
+    def on(self, chosen: Chosen) -> InSets:
+        """Some paths: their weights, and the sets they belong to."""
+        return InSets(self.weights[chosen], self.member[chosen], self.count)
+
+
+def _in_order(units: Array) -> Array:
+    total = np.zeros(units.shape[1])
+    for unit in units:
+        total += unit
+    return total
+
+
+def mean_error(values: Array) -> float:
+    """Standard error of the mean: sd / sqrt(n); nil on a single path."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+
+
+def worst_paths(value: Array, level: float) -> NDArray[np.int64]:
+    """The paths with the least value: the smallest whole number of them that is 1 - level of all or more."""
+    count = max(1, int(np.ceil((1.0 - level) * len(value) - 1e-9)))
+    return np.argsort(value, kind="stable")[:count]
+
+
+def quantile(ordered: Array, q: float) -> Estimate:
+    """The inverted-CDF quantile of sorted values (one that occurred) and its standard error.
+
+    Error: half the distance between the order statistics one binomial standard deviation either side.
+    """
+    n = len(ordered)
+    if n == 0:
+        return None, None
+    at = min(max(int(np.ceil(q * n - 1e-9)) - 1, 0), n - 1)
+    reach = max(int(np.ceil(np.sqrt(n * q * (1 - q)))), 1)
+    low, high = max(at - reach, 0), min(at + reach, n - 1)
+    error = float((ordered[high] - ordered[low]) / 2) if n > 1 else None
+    return float(ordered[at]), error

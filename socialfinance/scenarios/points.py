@@ -1,0 +1,195 @@
+"""Futures spread on purpose: randomised Sobol points for what is drawn once a path, half in bad times.
+
+What moves whole deals (common factors, shocks, indices, a deal's success, cost and failure) takes its
+uniforms from a low-discrepancy sequence; the luck of single people stays what it is. Paths come in sets of
+equal size. Each set is the same sequence randomised anew (Matousek's linear scramble and a digital shift), so
+sets are independent and alike, and the spread between them is an honest standard error.
+
+Where bad times are asked for, the second half of every set draws some dimensions from a density g other than
+uniform. Both halves together are a sample from (1 + g) / 2, so every path has the weight 2 / (1 + g): at most
+2, whatever g is, so that means stay sound (a defensive mixture: Hesterberg, T. (1995), "Weighted average
+importance sampling and defensive mixture distributions", Technometrics 37(2)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from socialfinance.scenarios.keys import key
+
+Array = NDArray[np.float64]
+Paths = NDArray[np.uint64]
+Names = tuple[str, ...]
+"""What a stream is called, without its seed."""
+
+EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
+"""Between these a density of bad times is level."""
+HELD = 32_768
+"""Points of each dimension kept at once, about: whole sets, as a block of paths may touch several."""
+MIDDLE = 2.0**-31
+"""Half of the last of the sequence's 30 bits: no uniform is 0 or 1."""
+
+
+class Tilt(NamedTuple):
+    """A density on (0, 1), level between ``EDGES``."""
+
+    heights: tuple[float, ...]
+    """one an interval; they integrate to 1"""
+
+    def quantile(self, u: Array) -> Array:
+        """Uniforms in, draws from the density out: its inverse distribution function."""
+        reached = np.concatenate([[0.0], np.cumsum(np.diff(EDGES) * self.heights)])
+        reached[-1] = 1.0
+        return np.interp(u, reached, EDGES)
+
+    def density(self, u: Array) -> Array:
+        """The height at each draw."""
+        place = np.searchsorted(EDGES, u, side="left") - 1
+        return np.asarray(self.heights)[np.clip(place, 0, len(self.heights) - 1)]
+
+
+class Serves(Protocol):
+    """Gives the uniforms of some streams in place of the streams themselves."""
+
+    def uniforms(self, names: Names, paths: Paths) -> Array | None:
+        """The uniforms ``(path,)`` of a stream; None where it is not served."""
+        ...
+
+    def weights(self, paths: Paths) -> Array:
+        """For how much each path stands, ``(path,)``; 1 on average."""
+        ...
+
+
+class Points:
+    """The points of a run, in sets of ``size`` paths (a power of 2).
+
+    ``names`` are the streams they serve, one a dimension, those that matter most first. From ``tilts``, by
+    stream, the second half of each set is drawn; without any, all paths stand for as much.
+    """
+
+    def __init__(
+        self, seed: int, size: int, names: Sequence[Names], tilts: Mapping[Names, Tilt] | None = None
+    ) -> None:
+        self.seed, self.size, self.tilts = seed, size, dict(tilts or {})
+        self.place = {one: i for i, one in enumerate(names)}
+        self._tables: dict[int, Array] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_tables": {}}
+
+    def tilted(self, tilts: Mapping[Names, Tilt]) -> Points:
+        """The same points with other densities."""
+        return Points(self.seed, self.size, tuple(self.place), tilts)
+
+    def uniforms(self, names: Names, paths: Paths) -> Array | None:
+        """The uniforms ``(path,)`` of a stream; None where it is none of the points'."""
+        if names not in self.place:
+            return None
+        member, index = np.divmod(paths.astype(np.int64), self.size)
+        drawn = np.empty(len(paths))
+        for one in np.unique(member):
+            here = member == one
+            drawn[here] = self._table(int(one))[index[here], self.place[names]]
+        tilt = self.tilts.get(names)
+        if tilt is not None:
+            bad = index >= self.size // 2
+            drawn[bad] = tilt.quantile(drawn[bad])
+        return drawn
+
+    def weights(self, paths: Paths) -> Array:
+        """2 / (1 + g) by path, with g the product of its dimensions' densities; 1 without tilts."""
+        density = np.ones(len(paths))
+        for names, tilt in self.tilts.items():
+            drawn = self.uniforms(names, paths)
+            assert drawn is not None
+            density = density * tilt.density(drawn)
+        weights: Array = 2.0 / (1.0 + density)
+        return weights
+
+    def _table(self, member: int) -> Array:
+        """The points ``(path, dimension)`` of one set."""
+        if member not in self._tables:
+            from scipy.stats.qmc import Sobol
+
+            while self._tables and (len(self._tables) + 1) * self.size > HELD:
+                self._tables.pop(next(iter(self._tables)))
+            source = np.random.default_rng(key(self.seed, "points", member))
+            made = Sobol(len(self.place), scramble=True, rng=source).random(self.size)
+            self._tables[member] = made + MIDDLE
+        return self._tables[member]
+
+
+class Noticed:
+    """Serves no stream, and notes which were asked for, in order."""
+
+    def __init__(self) -> None:
+        self.asked: dict[Names, None] = {}
+
+    def uniforms(self, names: Names, paths: Paths) -> None:
+        """None; the stream is noted."""
+        self.asked[names] = None
+
+    def weights(self, paths: Paths) -> Array:
+        """1 each."""
+        return np.ones(len(paths))
+
+
+def as_series(u: Array, served: Array, planned: Sequence[float]) -> Array:
+    """Uniforms ``(row, path)`` whose weighted sum of scores one uniform a path decides; of the same law.
+
+    With w the planned amounts by row over their length, and z the scores: z + w (Phi^-1(served) - w . z).
+    What is left to the rows' own luck is how the sum is spread over them.
+    """
+    from scipy.special import ndtr, ndtri
+
+    length = float(np.sqrt(np.sum(np.square(planned))))
+    if length == 0.0:
+        return u
+    rows = [row for row, amount in enumerate(planned) if amount != 0.0]
+    z = {row: ndtri(u[row]) for row in rows}
+    total = np.zeros(u.shape[1])
+    for row in rows:
+        total += planned[row] / length * z[row]
+    off, spread = ndtri(served) - total, u.copy()
+    for row in rows:
+        spread[row] = np.clip(ndtr(z[row] + planned[row] / length * off), MIDDLE**2, 1.0 - 2.0**-53)
+    return spread
+
+
+def as_chances(u: Array, least: Array, row: Array) -> Array:
+    """Uniforms ``(row, path)`` whose least value, and the row it falls in, are decided by one uniform each.
+
+    The least of R uniforms is 1 - (1 - v)^(1 / R) with v uniform, it falls in any row alike, and given it the
+    others are spread evenly above it. So whether, and about when, anything happens by chance is decided by
+    two uniforms.
+    """
+    count, paths = len(u), np.arange(u.shape[1])
+    own = u.argmin(axis=0)
+    low = u[own, paths]
+    lowest = -np.expm1(np.log1p(-least) / count)
+    spread: Array = lowest + (1.0 - lowest) * ((u - low) / (1.0 - low))
+    where = np.minimum((row * count).astype(np.int64), count - 1)
+    spread[own, paths] = spread[where, paths]
+    spread[where, paths] = lowest
+    return spread
+
+
+def density_of(u: Array, towards: float = 0.1) -> tuple[Tilt, float]:
+    """The density from which draws ``u`` look drawn, and how far they are from uniform.
+
+    Heights are shares of the draws over widths, mixed with the uniform as if that had been seen ``towards``
+    times as often: cross-entropy's answer among products of level densities (Rubinstein, R. Y. and Kroese, D.
+    P. (2004), *The Cross-Entropy Method*). The distance is chi-squared less its degrees of freedom, over the
+    standard deviation that it would have by chance.
+    """
+    width = np.diff(EDGES)
+    seen, _ = np.histogram(u, EDGES)
+    expected = len(u) * width
+    free = len(width) - 1
+    distance = float((np.sum((seen - expected) ** 2 / expected) - free) / np.sqrt(2 * free))
+    heights = (seen / len(u) + towards * width) / (1.0 + towards) / width
+    return Tilt(tuple(float(one) for one in heights)), distance

@@ -1,0 +1,214 @@
+"""Compiled steps give the bits of NumPy blocks, and are used only where that pays."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import socialfinance as sf
+from socialfinance.engine.accumulate import Block
+from socialfinance.engine.block import run_block
+from socialfinance.engine.ready import prepare
+from socialfinance.engine.run import simulate
+from socialfinance.funds.portfolio import Portfolio
+from socialfinance.kernels import quick
+from socialfinance.kernels.elementwise import (
+    both,
+    either,
+    least,
+    most,
+    negate,
+    part,
+    put,
+    ratio,
+    where,
+    whole,
+)
+from socialfinance.kernels.luck import Luck, count
+from tests.bench.reference import reference_fund
+from tests.contracts.test_contract_six import portfolio as everything
+
+pytest.importorskip("numba")
+PATHS = 301
+"""No multiple of the lanes, and few enough for a test."""
+SHIPPED = sorted(path.stem for path in (Path(__file__).parents[2] / "portfolios").glob("*.yaml"))
+QUICK = ("demo-guaranteed-debt", "demo-pay-as-you-save", "demo-credit-line", "demo-asset-backed", "demo-loan-pool")
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing known yet; the first block is watched, the second compiled."""
+    monkeypatch.setattr(quick, "WORTH_WATCHING", 0)
+    monkeypatch.setattr(quick, "WORTH_COMPILING", 1)
+    monkeypatch.setattr(quick, "_SHAPES", {})
+    monkeypatch.delenv("SOCIALFINANCE_BACKEND", raising=False)
+
+
+def on_numpy(monkeypatch: pytest.MonkeyPatch, work: Callable[[], Any]) -> Any:
+    with monkeypatch.context() as patch:
+        patch.setenv("SOCIALFINANCE_BACKEND", "numba")
+        return work()
+
+
+def same(one: Block, other: Block) -> None:
+    """Every figure of every path, every flow and every row of funders, bit for bit."""
+    assert one.figures.keys() == other.figures.keys()
+    for key, values in one.figures.items():
+        assert np.array_equal(values, other.figures[key], equal_nan=True), key
+    assert one.flows.keys() == other.flows.keys()
+    for flow, sums in one.flows.items():
+        assert np.array_equal(sums, other.flows[flow]), flow
+
+
+def programs(module: str = "") -> list[Any]:
+    """The programs that were compiled, of functions in a module."""
+    return [
+        variant.run
+        for (function, _), shape in quick._SHAPES.items()
+        for variant in shape.variants
+        if variant.run is not None and function.__module__.endswith(module)
+    ]
+
+
+def hold_to_numpy(portfolio: Portfolio, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = prepare(portfolio)
+    plain = on_numpy(monkeypatch, lambda: run_block(ready, 3, 0, PATHS))
+    assert not programs()
+    for _ in range(3):
+        same(run_block(ready, 3, 0, PATHS), plain)
+    assert programs()
+
+
+def test_a_bond_with_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight lines, three payers, exits, a review: the deal, with variation, and all it is held against."""
+    hold_to_numpy(everything(), monkeypatch)
+    for module in ("delivery", "sib_step", "in_house"):
+        assert programs(module)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_other_structures(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold_to_numpy(sf.load(name).portfolio, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_portfolio_that_is_shipped(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold_to_numpy(sf.load(name).portfolio, monkeypatch)
+
+
+def test_deals_of_one_shape_share_programs() -> None:
+    ready = prepare(reference_fund(4, 20))
+    for _ in range(2):
+        run_block(ready, 3, 0, PATHS, compare=False)
+    assert len(quick._SHAPES) == 2
+    assert len(programs("delivery")) == 1
+    assert len(programs("sib_step")) <= 4
+
+
+def test_neither_chunk_nor_backend_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    fund = reference_fund(2, 20)
+    plain = on_numpy(monkeypatch, lambda: simulate(fund, paths=1024, workers=1))
+    for chunk in (256, 1024):
+        made = simulate(fund, paths=1024, workers=1, chunk=chunk)
+        assert made.measures_rows == plain.measures_rows
+        assert made.flow_rows == plain.flow_rows
+        assert (made.backend, plain.backend) == ("compiled", "numba")
+
+
+def test_a_short_run_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(quick, "_SHAPES", {})
+    ready = prepare(reference_fund(1, 20))
+    for _ in range(3):
+        run_block(ready, 3, 0, PATHS)
+    assert quick._SHAPES
+    assert not any(shape.variants for shape in quick._SHAPES.values())
+
+
+# --- the words of a step ---------------------------------------------------------------------------
+
+
+class Handed(NamedTuple):
+    a: Any
+    b: Any
+    c: Any
+    row: float
+    flag: float
+    luck: Luck
+
+
+AWKWARD = np.array([0.0, -0.0, 1.0, -1.0, np.nan, np.inf, -np.inf, 0.5, 2.5, -2.5, 1e-300, 1e300])
+
+
+def every_word(terms: tuple[float, ...], x: Handed) -> tuple[Any, ...]:
+    made: tuple[Any, ...] = (0.0, 0.0)
+    for k in range(len(made)):
+        made = put(made, k, least(x.a, x.b) + terms[k] * x.row)
+    people = count(whole(most(0.0, x.c)), ratio(x.a, x.b, 0.5), x.luck)
+    fit = either(both(x.a > x.b, x.c <= 1.0), negate(x.b == 0.0))
+    more = where(fit, x.a - people, -x.b) / (1.0 + terms[1])
+    if x.flag > 0.0:
+        more = more * 2.0
+    again = count(least(people, 7.0), 0.5, x.luck._replace(period=9)) if terms[0] < 0.0 else people
+    return made, (more, part(x.a, x.row), part(terms[0], x.c), most(x.a, x.b)), (again, 3.0, x.row * 2.0)
+
+
+def test_every_word_on_awkward_numbers() -> None:
+    pairs = np.array([(a, b, c) for a in AWKWARD for b in AWKWARD for c in (0.0, 1.0, 70.0)]).T.copy()
+    luck = Luck(3, 5, 2, np.arange(pairs.shape[1], dtype=np.uint64))
+    for _ in range(3):
+        step = quick.through(every_word, pairs.shape[1])
+        assert isinstance(step, quick.Through)
+        for row in range(6):
+            handed = (0.25, 0.0), Handed(*pairs, float(row), float(row % 2), luck)
+            with np.errstate(all="ignore"):
+                found, plain = step(*handed), every_word(*handed)
+            assert found[2][1:] == plain[2][1:]
+            for one, other in zip(_flat(found), _flat(plain), strict=True):
+                assert np.array_equal(one, other, equal_nan=True)
+        step.done()
+    assert len(programs()) == 2  # one where the flag is up, one where it is down
+
+
+def _flat(x: Any) -> list[Any]:
+    return [leaf for part in x for leaf in _flat(part)] if isinstance(x, tuple) else [x]
+
+
+def on_a_path(terms: tuple[float, ...], x: Any) -> tuple[Any, ...]:
+    return (x if np.any(x > 0.5) else x * 2.0,)
+
+
+def test_what_cannot_be_written_down_stays_on_numpy() -> None:
+    x = np.linspace(0.0, 1.0, PATHS)
+    for _ in range(3):
+        step = quick.through(on_a_path, PATHS)
+        assert isinstance(step, quick.Through)
+        assert np.array_equal(step((1.0,), x)[0], x)
+        step.done()
+    assert not programs()
+
+
+def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert quick.backend() == "compiled"
+    for name in ("numba", "numpy"):
+        monkeypatch.setenv("SOCIALFINANCE_BACKEND", name)
+        assert quick.backend() == name
+        assert quick.through(every_word, PATHS) is every_word
+    assert quick.through(every_word, 3) is every_word
+
+
+def test_without_numba_steps_run_on_numpy() -> None:
+    code = (
+        "import sys; sys.modules['numba'] = None\n"
+        "from socialfinance.kernels.quick import backend, through\n"
+        "print(backend(), through(len, 100) is len)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["numpy", "True"]

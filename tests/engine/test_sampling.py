@@ -1,0 +1,219 @@
+"""Futures spread on purpose, and runs that go on until a figure is sure enough."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+import socialfinance as sf
+from socialfinance.core.errors import InputError
+from socialfinance.engine.accumulate import Kept
+from socialfinance.engine.block import run_block
+from socialfinance.engine.ready import ReadyPortfolio, prepare
+from socialfinance.engine.sampling import SETS, SMALLEST, Spread, sizes, spread, streams
+from socialfinance.measures.paths import Key
+from socialfinance.measures.statistics import Row, figure_rows
+from socialfinance.results.result import Result
+
+LEAST = SETS * SMALLEST
+DEAL = "edge-of-care"
+CALLS = f"{DEAL}: eastmere.calls"
+
+
+@cache
+def ready() -> ReadyPortfolio:
+    return prepare(sf.load("demo-guaranteed-debt").portfolio)
+
+
+@cache
+def ran(sampling: str, tail: str | None = None, seed: int = 7, paths: int = 12_288) -> Result:
+    return sf.simulate(
+        "demo-guaranteed-debt", paths, seed, workers=1, compare=False, sampling=sampling, tail=tail
+    )
+
+
+def same(first: Result, second: Result) -> bool:
+    return first.measures_rows == second.measures_rows and first.flow_rows == second.flow_rows
+
+
+def test_sizes_are_powers_of_two_and_all_paths_are_there() -> None:
+    assert sizes(LEAST) == (256, 24)
+    assert sizes(100_000) == (4096, 25)
+    for paths in (6_144, 6_200, 9_999, 12_288, 50_000, 1_000_000):
+        size, sets = sizes(paths)
+        assert size & (size - 1) == 0
+        assert sets >= SETS
+        assert paths <= size * sets < paths * 1.05
+
+
+@pytest.mark.parametrize("tail", [None, CALLS])
+def test_spread_or_plain_the_figures_are_the_same(tail: str | None) -> None:
+    """Every mean, share and quantile of the deal within 4.5 standard errors of both (some 300 of them)."""
+    plain = {row[:7]: row for row in ran("plain").measures_rows if row.scope == "deal"}
+    apart = []
+    for row in ran("auto", tail).measures_rows:
+        other = plain.get(row[:7])
+        if other is None or not row.standard_error or not other.standard_error or row.role == "case":
+            continue
+        error = float(np.hypot(row.standard_error, other.standard_error))
+        apart.append((abs(row.value - other.value) / error, row))  # type: ignore[operator]
+    assert len(apart) > 100
+    far = [
+        one for one in apart if one[0] > 4.5 and one[1].statistic in ("mean", "probability", "of_mean_flows")
+    ]
+    assert not far
+    assert np.mean([one[0] > 2.0 for one in apart]) < 0.15
+
+
+def test_flows_are_weighted_too() -> None:
+    plain = {row[:5]: row for row in ran("plain").flow_rows if row.standard_error}
+    tilted = [row for row in ran("auto", CALLS).flow_rows if row.standard_error and row[:5] in plain]
+    assert len(tilted) > 30
+    for row in tilted:
+        other = plain[row[:5]]
+        assert abs(row.value - other.value) < 5.0 * np.hypot(row.standard_error, other.standard_error)
+
+
+def test_errors_fall() -> None:
+    """Variance of what is certain but for systematic luck: several times less at equal paths."""
+
+    def squared(result: Result, measure: str, who: str) -> float:
+        error = result.figure(measure, who=who, deal=DEAL).standard_error
+        assert error is not None
+        return error**2
+
+    for measure, who in (("npv", "investor"), ("calls", "eastmere")):
+        assert squared(ran("plain"), measure, who) > 3.0 * squared(ran("auto"), measure, who)
+
+
+def test_a_tail_is_drawn_more_often() -> None:
+    told = ran("auto", CALLS).provenance
+    assert told["sampling"] == "auto"
+    assert told["bad_times"] == CALLS
+    assert f"{DEAL} failure" in told["tilted"]
+    assert told["randomised_sets"] * told["paths_in_a_set"] == ran("auto", CALLS).paths
+    assert "sampling" not in ran("plain").provenance
+
+
+def test_chunks_and_workers_give_the_same_bits() -> None:
+    whole = sf.simulate(
+        "demo-guaranteed-debt", LEAST, 3, workers=1, compare=False, sampling="auto", tail=CALLS
+    )
+    parts = sf.simulate(
+        "demo-guaranteed-debt", LEAST, 3, workers=2, chunk=2560, compare=False, sampling="auto", tail=CALLS
+    )
+    assert same(whole, parts)
+
+
+def test_every_stream_drawn_once_is_served() -> None:
+    names = streams(ready())
+    assert (DEAL, "engagement") in names
+    assert (DEAL, "failure") in names
+    assert (DEAL, "referrals", "sum") in names
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("sampling", ["plain", "auto"])
+def test_a_run_goes_on_until_it_is_sure(sampling: str) -> None:
+    """The same bits as a run of so many paths from the start; errors are told round by round."""
+    told: list[tuple[int, float]] = []
+    name = f"{DEAL}: lender.npv.mean"
+    start, goal = (2_000, 700.0) if sampling == "plain" else (LEAST, 280.0)
+    found = sf.simulate(
+        "demo-guaranteed-debt", start, 7, workers=1, compare=False, sampling=sampling, accuracy={name: goal},
+        towards=lambda paths, errors: told.append((paths, errors[name])),
+    )  # fmt: skip
+    assert len(told) > 1
+    assert told[0][1] > goal >= told[-1][1]
+    assert found.figure("npv", who="lender", deal=DEAL).standard_error == told[-1][1]
+    assert found.paths == told[-1][0]
+    if sampling == "plain":
+        assert same(found, sf.simulate("demo-guaranteed-debt", found.paths, 7, workers=1, compare=False))
+
+
+def test_what_is_sure_enough_already_runs_once() -> None:
+    told: list[int] = []
+    sf.simulate(
+        "demo-guaranteed-debt", 1_000, 7, workers=1, compare=False,
+        accuracy={f"{DEAL}: lender.irr.of_mean_flows": 1.0}, towards=lambda paths, _: told.append(paths),
+    )  # fmt: skip
+    assert told == [1_024]  # whole units
+
+
+WRONG = {
+    "few": ({"paths": 6_000, "sampling": "auto"}, "paths", "6,144 or more"),
+    "unknown": ({"sampling": "sobol"}, "sampling", "plain, auto"),
+    "plain tail": ({"tail": CALLS}, "tail", "none"),
+    "no such tail": (
+        {"paths": LEAST, "sampling": "auto", "tail": "mars.calls"},
+        "tail",
+        "all investors.gain",
+    ),
+    "no figure": ({"accuracy": {"npv": 1.0}}, "accuracy", "WHO.MEASURE.STATISTIC"),
+    "not in the run": ({"accuracy": {f"{DEAL}: mars.npv.mean": 1.0}}, "accuracy", "investor, lender"),
+    "no such measure": ({"accuracy": {f"{DEAL}: lender.worth.mean": 1.0}}, "accuracy", "npv, peak"),
+    "no such statistic": ({"accuracy": {f"{DEAL}: lender.npv.p77": 1.0}}, "accuracy", "p95"),
+    "no error": ({"accuracy": {f"{DEAL}: lender.npv.max": 1.0}}, "accuracy", "largest simulated"),
+    "nil": ({"accuracy": {f"{DEAL}: lender.npv.mean": 0.0}}, "accuracy", "above 0"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_makes_no_sense_is_refused_before_it_runs(name: str) -> None:
+    changes, field, allowed = WRONG[name]
+    with pytest.raises(InputError) as caught:
+        sf.simulate("demo-guaranteed-debt", compare=False, workers=1, **changes)  # type: ignore[arg-type]
+    assert (caught.value.field or "").startswith(field)
+    assert re.search(re.escape(allowed), str(caught.value))
+
+
+# --- coverage ---------------------------------------------------------------------------------------
+
+WATCHED = (
+    (Key("deal", DEAL, "lender", "investor", "", "npv", "pounds"), "mean"),
+    (Key("deal", DEAL, "all public bodies", "public", "", "net_cost", "pounds"), "mean"),
+    (Key("deal", DEAL, "eastmere", "guarantor", "", "calls", "pounds"), "mean"),
+    (Key("deal", DEAL, "all public bodies", "public", "", "net_cost", "pounds"), "p99"),
+    (Key("deal", DEAL, "all public bodies", "public", "", "net_cost", "pounds"), "es99"),
+)
+
+
+def rows_of_one_run(plan: Spread, seed: int, keys: set[Key]) -> dict[tuple[Key, str], Row]:
+    made = replace(ready(), points=plan.points)
+    kept = Kept(plan.paths, plan.sample(plan.paths))
+    block = run_block(made, seed, 0, plan.paths, compare=False)
+    block.flows, block.rows = {}, {}
+    block.figures = {key: values for key, values in block.figures.items() if key in keys}
+    kept.add(block)
+    return {
+        (key, row.statistic): row
+        for key in keys
+        for row in figure_rows(key, kept.figures, kept.rows, kept.sample)
+    }
+
+
+def coverage(tail: str | None, repetitions: int) -> dict[str, float]:
+    """Share of 95% intervals that hold the figure of a long run, by figure."""
+    keys = {key for key, _ in WATCHED}
+    long = rows_of_one_run(spread(ready(), 10**6, 24 * 8192, tail), 10**6, keys)
+    held = dict.fromkeys(WATCHED, 0)
+    for seed in range(repetitions):
+        found = rows_of_one_run(spread(ready(), seed, LEAST, tail), seed, keys)
+        for watched in WATCHED:
+            row, truth = found[watched], long[watched]
+            error = np.hypot(row.standard_error, truth.standard_error)  # type: ignore[arg-type]
+            held[watched] += abs(row.value - truth.value) <= 1.96 * error  # type: ignore[operator]
+    return {f"{key.party} {key.measure} {name}": n / repetitions for (key, name), n in held.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("tail", [None, CALLS])
+def test_intervals_cover(tail: str | None) -> None:
+    """500 repetitions: 93 to 97%, and 1% more, as 500 draws of nil or one are themselves unsure."""
+    for name, share in coverage(tail, 500).items():
+        assert 0.92 <= share <= 0.98, (name, share)

@@ -1,0 +1,150 @@
+"""Futures spread on purpose have the law of plain ones: uniforms are uniform, weights are fair."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy.stats import kstest
+
+from socialfinance.kernels.luck import uniform_block
+from socialfinance.scenarios.dependence import CommonShock, first_start, shock_depth
+from socialfinance.scenarios.points import EDGES, Points, Tilt, as_chances, as_series, density_of
+
+PATHS = np.arange(16_384, dtype=np.uint64)
+NAMES = (("deal", "cost"), ("factors", "economy", ""), ("deal", "failure"))
+BAD = Tilt(tuple(3.0 if high <= 0.1 else 0.7 / 0.9 for high in EDGES[1:]))
+
+
+def plain(*label: int, rows: int = 12) -> np.ndarray:
+    return uniform_block(*label, range(rows), PATHS)
+
+
+def same_law(found: np.ndarray, level: float = 1e-4) -> None:
+    """Kolmogorov and Smirnov's test against the uniform."""
+    assert kstest(found, "uniform").pvalue > level
+
+
+def test_each_set_fills_every_dimension_evenly() -> None:
+    """Of 512 points one lies in each 512th of a dimension, in every set; and sets differ."""
+    points = Points(7, 512, NAMES)
+    for names in NAMES:
+        u = points.uniforms(names, PATHS)
+        assert u is not None
+        for member in u.reshape(-1, 512):
+            assert sorted(np.floor(member * 512)) == list(range(512))
+    first = points.uniforms(NAMES[0], PATHS)
+    assert first is not None
+    assert not np.array_equal(first[:512], first[512:1024])
+
+
+def test_any_path_alone_is_the_same_path() -> None:
+    points = Points(7, 256, NAMES, {NAMES[2]: BAD})
+    some = np.array([3, 255, 256, 4000, 16_000], dtype=np.uint64)
+    for names in NAMES:
+        whole, alone = points.uniforms(names, PATHS), Points(7, 256, NAMES, {NAMES[2]: BAD})
+        assert whole is not None
+        found = alone.uniforms(names, some[::-1])
+        assert found is not None
+        assert np.array_equal(found[::-1], whole[some.astype(int)])
+    assert points.uniforms(("deal", "engagement"), some) is None
+
+
+def test_points_travel_without_their_tables() -> None:
+    points = Points(7, 4096, NAMES, {NAMES[2]: BAD})
+    points.uniforms(NAMES[0], PATHS)
+    sent = pickle.dumps(points)
+    assert len(sent) < 2000
+    back = pickle.loads(sent)
+    assert np.array_equal(back.weights(PATHS), points.weights(PATHS))
+
+
+def test_a_density_and_its_inverse() -> None:
+    """The heights integrate to one, and draws by the quantile have the density."""
+    assert np.dot(np.diff(EDGES), BAD.heights) == pytest.approx(1.0, abs=1e-12)
+    u = (np.arange(10_000) + 0.5) / 10_000
+    drawn = BAD.quantile(u)
+    assert np.mean(drawn < 0.1) == pytest.approx(0.3, abs=1e-3)
+    assert np.all(np.diff(drawn) > 0.0)
+    assert set(BAD.density(drawn)) == {3.0, 0.7 / 0.9}
+
+
+def test_weights_are_one_on_average_and_never_above_two() -> None:
+    """Half from the uniform, half from g, weight 2 / (1 + g): any mean is sound."""
+    points = Points(7, 4096, NAMES, {NAMES[2]: BAD, NAMES[1]: BAD})
+    weights = points.weights(PATHS)
+    assert weights.max() <= 2.0
+    assert weights.mean() == pytest.approx(1.0, abs=0.005)
+    for names in NAMES:
+        u = points.uniforms(names, PATHS)
+        assert u is not None
+        for power in (1, 2, 3):
+            assert np.mean(weights * u**power) == pytest.approx(1.0 / (power + 1), abs=0.005)
+    u = points.uniforms(NAMES[2], PATHS)
+    assert u is not None
+    assert np.mean(u < 0.1) == pytest.approx(0.2, abs=0.002)
+    assert np.mean(weights * (u < 0.1)) == pytest.approx(0.1, abs=0.002)
+
+
+def test_what_bad_times_look_like_is_learnt() -> None:
+    """Draws from a density give it back; uniform draws are within chance of uniform."""
+    tilt, far = density_of(BAD.quantile((np.arange(4000) + 0.5) / 4000), towards=0.0)
+    assert np.allclose(tilt.heights, BAD.heights, atol=0.03)
+    assert far > 50.0
+    assert np.dot(np.diff(EDGES), tilt.heights) == pytest.approx(1.0, abs=1e-12)
+    assert density_of(plain(1, 2, rows=1)[0][:400])[1] < 4.0
+
+
+def test_a_series_keeps_its_law_and_its_sum_is_served() -> None:
+    planned = (0.0, 5.0, 10.0, 10.0, 5.0, 0.0)
+    u, served = plain(3, 4, rows=6), plain(5, 6, rows=1)[0]
+    found = as_series(u, served, planned)
+    assert np.array_equal(found[[0, 5]], u[[0, 5]])
+    from scipy.special import ndtri
+
+    total = np.einsum("r,rp->p", np.array(planned) / np.sqrt(250.0), ndtri(found))
+    assert np.allclose(total, ndtri(served), atol=1e-9)
+    for row in found:
+        same_law(row)
+    scores = np.corrcoef(ndtri(found[1:5])) - np.eye(4)
+    assert np.abs(scores).max() < 4.0 / np.sqrt(len(PATHS))
+    assert np.array_equal(as_series(u, served, (0.0,) * 6), u)
+
+
+def test_chances_keep_their_law_and_the_least_is_served() -> None:
+    u, least, row = plain(7, 8, rows=9), plain(9, 10, rows=1)[0], plain(11, 12, rows=1)[0]
+    found = as_chances(u, least, row)
+    assert np.allclose(found.min(axis=0), 1.0 - (1.0 - least) ** (1.0 / 9), atol=1e-12)
+    assert np.array_equal(found.argmin(axis=0), np.floor(row * 9))
+    for one in found:
+        same_law(one)
+    apart = np.corrcoef(found) - np.eye(9)
+    assert np.abs(apart).max() < 4.5 / np.sqrt(len(PATHS))
+
+
+@pytest.mark.parametrize(("first_row", "last_row"), [(1, None), (3, 8)])
+def test_a_first_start_keeps_the_law_of_a_shock(first_row: int, last_row: int | None) -> None:
+    """The chance of a shock in each row is what plain starts give, and one uniform decides the first."""
+    shock = CommonShock(
+        annual_probability=0.2,
+        duration=3,
+        depth=0.5,
+        first_row=first_row,
+        last_row=last_row,
+        illustrative=True,
+    )
+    u, starts = plain(13, 14, rows=1)[0], plain(15, 16, rows=12)
+    spread = first_start(shock, u, starts)
+    depth = plain(17, 18, rows=1)[0]
+    hit, plainly = (shock_depth(shock, x, depth).astype(bool).mean(axis=1) for x in (spread, starts))
+    assert np.all(np.abs(hit - plainly) < 4.0 * np.sqrt(2 * 0.25 / len(PATHS)))
+    assert hit.max() > 0.05
+    p = shock.quarterly_probability
+    end = 11 if last_row is None else last_row
+    began = (spread[first_row : end + 1] < p).any(axis=0)
+    assert np.array_equal(began, u <= 1.0 - (1.0 - p) ** (end - first_row + 1))
+    for row in spread:
+        same_law(row)
+    never = CommonShock(annual_probability=0.0, duration=3, depth=0.5, illustrative=True)
+    assert np.array_equal(first_start(never, u, starts), starts)
