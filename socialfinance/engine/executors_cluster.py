@@ -72,7 +72,7 @@ def serve() -> None:
     workers, folder = int(sys.argv[1]), sys.argv[2]
     try:
         with LocalCluster(
-            n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None,
+            n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0",
             memory_limit=0, local_directory=folder,
         ) as cluster:  # fmt: skip
             print(cluster.scheduler_address, flush=True)

@@ -34,6 +34,8 @@ LOGGERS = (
     "asyncio", "distributed", "distributed.client", "distributed.core", "tornado", "tornado.application",
 )  # fmt: skip
 """What may speak on stderr of a connection that is lost."""
+GREETING = b"compression"
+"""Stands in the first message of all that speaks Dask's protocol: what compression it knows."""
 WORKS = 2
 """Works that a worker holds ready at once."""
 
@@ -209,13 +211,19 @@ def _address(scheduler: str) -> str:
 
 
 def _reached(scheduler: str, address: str) -> None:
-    """Say at once that nobody listens; Dask itself would try until its patience ends."""
+    """Say at once that nobody listens, or somebody else: Dask itself would try on, or wait for ever."""
     parts = urlsplit(address)
     try:
-        socket.create_connection((parts.hostname or "", parts.port or 0), PATIENCE).close()
+        with socket.create_connection((parts.hostname or "", parts.port or 0), PATIENCE) as line:
+            line.settimeout(PATIENCE)
+            greeting = GREETING if parts.scheme == "tls" else line.recv(256)  # under TLS the client begins
+    except TimeoutError:
+        greeting = b""
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot be reached: {why}", field="scheduler", given=scheduler) from None
+    if GREETING not in greeting:
+        raise InputError("is no Dask scheduler that answers", field="scheduler", given=scheduler)
 
 
 @contextmanager

@@ -48,11 +48,23 @@ def _look(
             signs[0, i], signs[1, i] = np.int8(total[j]), np.int8(again[j])
 
 
-@kernel
 def roots(
     flows: Floats, sought: NDArray[np.bool_], total: NDArray[np.int8], most: Floats, growth: Floats
 ) -> None:
     """``returns._root`` of the paths ``sought``, into ``growth``."""
+    # What is compiled is kept on disk by the date of this file, so limits said in another are handed in.
+    _roots(flows, sought, total, most, growth, (STEPS, NEAR / len(flows), STILL))
+
+
+@kernel
+def _roots(
+    flows: Floats,
+    sought: NDArray[np.bool_],
+    total: NDArray[np.int8],
+    most: Floats,
+    growth: Floats,
+    limits: tuple[int, float, float],
+) -> None:
     lane, turned = _lane(flows), _lane(flows)
     towards, low, high = np.empty(LANE), np.empty(LANE), np.empty(LANE)
     for start in range(0, flows.shape[1], LANE):
@@ -68,7 +80,7 @@ def roots(
             low[j], high[j] = 0.0, math.log(max(largest[j], -least[j]) + first) - math.log(first)
             if towards[j] < 0.0:
                 high[j] = min(high[j], most[start + j])
-        x = _search(turned, len(flows), low, high, moving)
+        x = _search(turned, len(flows) * EPS, limits, low, high, moving)
         for j in range(size):
             if sought[start + j]:
                 growth[start + j] = towards[j] * x[j]
@@ -155,12 +167,13 @@ def _turn(lane: Any, total: Any, turned: Any, towards: Any) -> None:
 
 
 @part
-def _search(lane: Any, rows: Any, low: Any, high: Any, moving: Any) -> Any:
+def _search(lane: Any, exact: Any, limits: Any, low: Any, high: Any, moving: Any) -> Any:
     """``returns._newton`` of a lane."""
     x, v = np.zeros(LANE), np.ones(LANE)
     value, slope = np.empty((2, LANE)), np.empty((2, LANE))
+    steps, near, still = limits
     step = 0
-    while moving.any() and step < STEPS:
+    while moving.any() and step < steps:
         _horner(lane, v, value, slope)
         for j in range(len(moving)):
             if moving[j]:
@@ -174,9 +187,9 @@ def _search(lane: Any, rows: Any, low: Any, high: Any, moving: Any) -> Any:
                 newton = low[j] < target < high[j] and not (step > 12 and step % 4 == 0)
                 if not newton:
                     target = 0.5 * (low[j] + high[j])
-                if abs(h) <= rows * EPS:
+                if abs(h) <= exact:
                     target = x[j]
-                moving[j] = abs(target - x[j]) > (NEAR / rows if newton else STILL)
+                moving[j] = abs(target - x[j]) > (near if newton else still)
                 x[j] = target
                 v[j] = math.exp(-target)
         step += 1

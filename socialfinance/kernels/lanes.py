@@ -74,7 +74,6 @@ def plan(program: Program) -> Plan:
     )
 
 
-
 # --- as text ---------------------------------------------------------------------------------------
 
 
@@ -186,7 +185,9 @@ class _Stage:
         """One number for all lanes."""
         one = "i1" if _is_truth(self.program.nodes[place]) else "double"
         vector = f"<{LANES} x {one}>"
-        self.head.append(f"  {name}a = insertelement {vector} poison, {one} {self.names[place, False]}, i32 0")
+        self.head.append(
+            f"  {name}a = insertelement {vector} poison, {one} {self.names[place, False]}, i32 0"
+        )
         self.head.append(
             f"  {name} = shufflevector {vector} {name}a, {vector} poison, <{LANES} x i32> zeroinitializer"
         )
@@ -222,7 +223,9 @@ class _Stage:
             lines.append(f"  {name} = call {number} @llvm.floor.{form}({number} {given[0]})")
         elif kind == "select":
             condition = truth if wide and self.program.wide[node[1]] else "i1"
-            lines.append(f"  {name} = select {condition} {given[0]}, {number} {given[1]}, {number} {given[2]}")
+            lines.append(
+                f"  {name} = select {condition} {given[0]}, {number} {given[1]}, {number} {given[2]}"
+            )
         else:
             self._extreme(kind, name, number, truth, given, lines)
 
@@ -315,7 +318,7 @@ class Compiled:
         places = np.array([_address(array) for array in kept], dtype=np.uintp)
         tables = (np.array([_address(array) for array in handed], dtype=np.uintp), places, narrow, found)
         addresses = [_address(table) for table in tables]
-        values = (given, kept, found)
+        values: tuple[Any, ...] = (given, kept, found)
         for call, counts in zip(self.stages, self.counts, strict=True):
             call(*addresses, paths - LANES)
             for at, n, p, leaf in counts:
@@ -328,7 +331,7 @@ class Compiled:
 _IS, _GIVEN, _KEPT, _NUMBER = -1, 0, 1, 2
 
 
-def _value_of(where: tuple[int, Any], values: tuple[Sequence[Any], ...]) -> Any:
+def _value_of(where: tuple[int, Any], values: tuple[Any, ...]) -> Any:
     table, at = where
     if table == _IS:
         return at

@@ -1,9 +1,9 @@
 """A pure function of one row run the quick way: traced once, compiled, and used wherever that is the same.
 
-What its leaves are (arrays over paths, numbers fixed by the terms, numbers that differ by row) is watched while
-the function runs on NumPy. From then on a row runs compiled where it is handed what was watched and every
-decision falls as it did; any other row runs on NumPy. Both give the same bits, so it makes no difference to a
-result which of them ran, and each row is compiled only once NumPy has spent on its like about what that costs.
+What its leaves are (arrays over paths, numbers fixed by the terms, numbers that differ by row) is watched
+while the function runs on NumPy. From then on a row runs compiled where it is handed what was watched and
+every decision falls as it did; any other row runs on NumPy. Both give the same bits, so it makes no difference
+to a result which of them ran. A program is compiled once NumPy has spent on its rows about what that costs.
 
 The environment variable ``SOCIALFINANCE_BACKEND`` says what may be compiled: ``numpy`` nothing, ``numba``
 draws only, anything else steps too.
@@ -15,8 +15,6 @@ import os
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
-
-import numpy as np
 
 from socialfinance.kernels.luck import loaded_compiled
 from socialfinance.kernels.tracing import (
@@ -42,7 +40,7 @@ WORTH_WATCHING = 8192
 WORTH_COMPILING = 400_000
 """Rows x paths on NumPy after which a program is compiled: by then they have cost about as much."""
 MOST_PROGRAMS = 32
-"""Programs kept for one function on one shape: one that decides differently in every row is left to NumPy."""
+"""Programs kept for one function on one shape; what decides otherwise yet again is left to NumPy."""
 NEVER = -(10**18)
 SPECIAL = frozenset({0.0, 1.0, float("inf")})
 """Numbers that say whether a term is there at all: where one never changes, it is written into the program."""
@@ -156,7 +154,7 @@ _SHAPES: dict[Any, Shape] = {}
 
 
 class Through:
-    """A function taken through all rows of one block. Called as the function is; ``done`` at the end."""
+    """A function on its way through all rows of one block: called as it is, with ``done`` at the end."""
 
     def __init__(self, function: Step, paths: int) -> None:
         self.function, self.paths, self.row = function, paths, -1
@@ -198,7 +196,7 @@ class Through:
         self.example = self.example or rebuilt(given, iter(kinds))
 
     def done(self) -> None:
-        """All rows are through."""
+        """Keep what was watched, for the next block to learn from."""
         if self.shape is not None:
             self.shape.paths += self.paths
             if self.seen:

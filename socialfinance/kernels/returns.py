@@ -171,7 +171,6 @@ class _Look(NamedTuple):
 
 def _block(flows: Floats, floor: float) -> tuple[Floats, NDArray[np.int8]]:
     """log(1 + q) a period, NaN where there is no single root, and the status of each path."""
-    fast = _loaded_compiled()
     look = _look(flows)
     growth = np.full(flows.shape[1], np.nan)
     status = np.full(flows.shape[1], NONE, dtype=np.int8)
@@ -181,7 +180,8 @@ def _block(flows: Floats, floor: float) -> tuple[Floats, NDArray[np.int8]]:
     status[count > 1] = MANY
     growth[count == 1] = 0.0
     sought, most = (count == 1) & (look.total != 0), np.where(cut, -floor, np.inf)
-    if fast is not None:
+    fast = _loaded_compiled()
+    if fast is not None and len(flows):
         fast.roots(flows, sought, look.total, most, growth)
     elif sought.any():
         growth[sought] = _root(_scaled(flows[:, sought]), look.total[sought], most[sought])
@@ -198,6 +198,7 @@ def _loaded_compiled() -> ModuleType | None:
 
 
 def _look(flows: Floats) -> _Look:
+    """What the flows of each path show, on either backend."""
     fast = _loaded_compiled()
     if fast is not None:
         return _Look(*fast.look(flows))

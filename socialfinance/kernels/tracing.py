@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from functools import cache
 from types import FunctionType, ModuleType, SimpleNamespace
@@ -24,8 +24,7 @@ from socialfinance.kernels import elementwise, luck
 Node = tuple[Any, ...]
 """An operation and the places of what it works on: ``("add", 3, 7)``; or ``("wide", leaf)``, ``("narrow",
 leaf)``, ``("constant", value)``."""
-ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
-COMPARISON = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+COMPARISON = ("lt", "le", "gt", "ge", "eq", "ne")
 FOLDED = {**{name: getattr(operator, name) for name in ("add", "sub", "mul", *COMPARISON)},
           "div": operator.truediv}  # fmt: skip
 
@@ -62,24 +61,61 @@ class Symbol:
         self.graph.guards[self.place] = value
         return value
 
+    def __add__(self, other: Any) -> Symbol:
+        return self.graph.node("add", self, other)
 
-def _operator(name: str, turned: bool = False) -> Callable[[Any, Any], Any]:
-    def apply(mine: Symbol, other: Any) -> Any:
-        return mine.graph.node(name, other, mine) if turned else mine.graph.node(name, mine, other)
+    def __radd__(self, other: Any) -> Symbol:
+        return self.graph.node("add", other, self)
 
-    return apply
+    def __sub__(self, other: Any) -> Symbol:
+        return self.graph.node("sub", self, other)
 
+    def __rsub__(self, other: Any) -> Symbol:
+        return self.graph.node("sub", other, self)
 
-for _name in ("add", "sub", "mul"):
-    setattr(Symbol, f"__{_name}__", _operator(_name))
-    setattr(Symbol, f"__r{_name}__", _operator(_name, turned=True))
-Symbol.__truediv__, Symbol.__rtruediv__ = _operator("div"), _operator("div", turned=True)  # type: ignore[attr-defined]
-for _name in COMPARISON:
-    setattr(Symbol, f"__{_name}__", _operator(_name))
-Symbol.__and__ = Symbol.__rand__ = _operator("and")  # type: ignore[attr-defined]
-Symbol.__or__ = Symbol.__ror__ = _operator("or")  # type: ignore[attr-defined]
-Symbol.__neg__ = lambda mine: mine.graph.node("sub", -0.0, mine)  # type: ignore[attr-defined]
-Symbol.__invert__ = lambda mine: negate(mine)  # type: ignore[attr-defined]
+    def __mul__(self, other: Any) -> Symbol:
+        return self.graph.node("mul", self, other)
+
+    def __rmul__(self, other: Any) -> Symbol:
+        return self.graph.node("mul", other, self)
+
+    def __truediv__(self, other: Any) -> Symbol:
+        return self.graph.node("div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Symbol:
+        return self.graph.node("div", other, self)
+
+    def __lt__(self, other: Any) -> Symbol:
+        return self.graph.node("lt", self, other)
+
+    def __le__(self, other: Any) -> Symbol:
+        return self.graph.node("le", self, other)
+
+    def __gt__(self, other: Any) -> Symbol:
+        return self.graph.node("gt", self, other)
+
+    def __ge__(self, other: Any) -> Symbol:
+        return self.graph.node("ge", self, other)
+
+    def __eq__(self, other: Any) -> Any:
+        return self.graph.node("eq", self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return self.graph.node("ne", self, other)
+
+    def __and__(self, other: Any) -> Symbol:
+        return self.graph.node("and", self, other)
+
+    def __or__(self, other: Any) -> Symbol:
+        return self.graph.node("or", self, other)
+
+    __rand__, __ror__ = __and__, __or__
+
+    def __neg__(self) -> Symbol:
+        return self.graph.node("sub", -0.0, self)
+
+    def __invert__(self) -> Symbol:
+        return self.graph.node("not", self)
 
 
 class Graph:
@@ -174,7 +210,7 @@ def part(amount: Any, share: Any) -> Any:
     found = amount * share
     for x in (share, amount):
         if isinstance(x, Symbol) and not x.wide:
-            found = where(x == 0.0, 0.0, found)
+            found = x.graph.node("select", x.graph.node("eq", x, 0.0), 0.0, found)
     return found
 
 
@@ -184,7 +220,7 @@ def _plain(x: Any, *values: float) -> bool:
 
 def whole(a: Any) -> Any:
     """The nearest whole number, halves up."""
-    return (a + 0.5).graph.node("floor", a + 0.5) if isinstance(a, Symbol) else elementwise.whole(a)
+    return a.graph.node("floor", a + 0.5) if isinstance(a, Symbol) else elementwise.whole(a)
 
 
 def count(n: Any, p: Any, given: Any) -> Any:

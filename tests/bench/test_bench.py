@@ -6,7 +6,7 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from typing import Any
@@ -32,15 +32,7 @@ PATHS = 100_000
 ROUNDS = 3
 FUND, RATES, COUNTS = "The reference fund", "IRR of each path", "Counts of people"
 NOTES, AWKWARD = "A fund with notes", "IRR of awkward rows"
-
-
-@pytest.fixture(scope="module")
-def page() -> Iterator[PerformancePage]:
-    """The page, written once everything on it has been measured."""
-    page = PerformancePage()
-    yield page
-    if {FUND, RATES, AWKWARD, COUNTS, NOTES} <= set(page.tables):
-        page.write()
+TITLES = (FUND, RATES, AWKWARD, COUNTS, NOTES)
 
 
 def numbers_a_path(fund: Any, monkeypatch: pytest.MonkeyPatch, compare: bool) -> float:
@@ -56,6 +48,7 @@ def numbers_a_path(fund: Any, monkeypatch: pytest.MonkeyPatch, compare: bool) ->
         return luck.uniform_block(key0, key1, periods, numbers)
 
     with monkeypatch.context() as patch:
+        patch.setenv("SOCIALFINANCE_BACKEND", "numba")  # compiled steps would not call what counts here
         patch.setattr(delivery, "count", counted)
         patch.setattr(sources, "uniform_block", drawn)
         patch.setattr(common, "uniform_block", drawn)

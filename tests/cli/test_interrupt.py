@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,28 +18,38 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 
 
-def started(folder, workers):
-    """A long run that is past reading its file."""
+def started(folder, workers, paths="1000000", output="run.json"):
+    """A run, long unless it is told otherwise, that is past reading its file."""
     file = folder / "small.yaml"
     file.write_text(SMALL, encoding="utf-8")
     command = [
-        sys.executable, "-m", "socialfinance", "run", str(file), "--paths", "1000000", "--chunk", "256",
-        "--workers", workers, "--json", str(folder / "run.json"),
+        sys.executable, "-m", "socialfinance", "run", str(file), "--paths", paths, "--chunk", "256",
+        "--workers", workers, "--json", str(folder / output),
     ]  # fmt: skip
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    assert "1,000,000 paths" in process.stderr.readline()
+    assert f"{int(paths):,} paths" in process.stderr.readline()
     return process
+
+
+def children(process):
+    """The process numbers of what it has started."""
+    try:
+        return [
+            int(one) for one in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        ]
+    except FileNotFoundError:
+        return []
 
 
 def workers_of(process, wanted):
     """The process numbers of its workers, once there are so many."""
     until = time.monotonic() + 30
     while time.monotonic() < until:
-        found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        found = children(process)
         if len(found) == wanted:
-            return [int(one) for one in found]
+            return found
         time.sleep(0.05)
     raise AssertionError(f"never had {wanted} workers")
 
@@ -104,12 +115,31 @@ def test_workers_end_quietly_when_the_run_is_gone(tmp_path):
 
 
 @needs_proc
-def test_a_run_whose_worker_was_killed_ends_with_one_line(tmp_path):
+def test_a_run_whose_worker_was_killed_goes_on_with_another(tmp_path):
+    with started(tmp_path, "2", paths="20000") as process:
+        first = workers_of(process, 2)
+        os.kill(first[0], signal.SIGKILL)
+        out, err = process.communicate(timeout=120)
+
+    assert process.returncode == 0
+    assert "Took" in err
+    with started(tmp_path, "1", paths="20000", output="once.json") as process:
+        process.communicate(timeout=120)
+    assert (tmp_path / "run.json").read_text() == (tmp_path / "once.json").read_text()
+
+
+@needs_proc
+def test_a_run_whose_every_worker_is_killed_ends_with_one_line(tmp_path):
     with started(tmp_path, "2") as process:
-        pids = workers_of(process, 2)
-        os.kill(pids[0], signal.SIGKILL)
+        seen = set()
+        while process.poll() is None:
+            for pid in children(process):
+                seen.add(pid)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
         out, err = process.communicate(timeout=60)
-        assert all_end(pids, 5)
+        assert all_end(seen, 5)
 
     assert process.returncode == 1
     assert out == ""

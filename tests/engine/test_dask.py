@@ -9,17 +9,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import socialfinance as sf
 from socialfinance.cli import main
 from socialfinance.core.errors import InputError, RunError
 from socialfinance.engine import executors_dask as dask
-from socialfinance.engine.executors import Work, elsewhere, installed
+from socialfinance.engine.accumulate import Kept
+from socialfinance.engine.executors import InProcess, Work, elsewhere, installed
 from socialfinance.engine.ready import prepare
 from tests.bench.reference import reference_fund
 from tests.cli.small import SMALL
@@ -40,25 +42,26 @@ def same(one: sf.Result, other: sf.Result) -> bool:
 # --- the same bits --------------------------------------------------------------------------------
 
 
-def test_processes_of_a_scheduler_on_the_spot_give_the_same_bits(tmp_path: Path) -> None:
-    """Also where a worker holds a checkpoint's last blocks only, and with progress from all of them."""
-    counts: list[int] = []
-    folder = tmp_path / "held"
-    once = sf.simulate(small(), workers=1, checkpoint=folder, **GIVEN)
-    for block in sorted(folder.glob("block-*.npz"))[1:]:
-        block.unlink()
-    there = sf.simulate(
-        small(), workers=2, scheduler="local", progress=counts.append, checkpoint=folder, **GIVEN
-    )
-    assert same(there, once)
-    assert counts == [256] * 4
-    assert len(list(folder.glob("block-*.npz"))) == 4
+def test_a_scheduler_on_the_spot_gives_the_same_bits_and_ends_with_its_run() -> None:
+    work, blocks = Work(prepare(small()), 5, False), [(first, 256) for first in range(0, 1_024, 256)]
+    there, here = Kept(1_024), Kept(1_024)
+    with elsewhere("local", 2) as executor:
+        assert isinstance(executor, dask.OnDask)
+        executor.run(work, blocks, there.add)
+        pids = list(executor._client.run(os.getpid).values())
+        assert len(pids) == 2
+        assert all(map(alive, pids))
+    assert not any(map(alive, pids))
+    InProcess().run(work, blocks, here.add)
+    for mine, theirs in ((here.figures, there.figures), (here.flows, there.flows), (here.rows, there.rows)):
+        assert mine.keys() == theirs.keys()
+        assert all(np.array_equal(mine[key], theirs[key]) for key in mine)
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
     with distributed.Client(
-        processes=False, n_workers=2, threads_per_worker=2, dashboard_address=None, set_as_default=False,
+        processes=False, n_workers=2, threads_per_worker=2, dashboard_address=":0", set_as_default=False,
         memory_limit=0,
     ) as made:  # fmt: skip
         yield made
@@ -68,6 +71,17 @@ def test_a_client_of_ones_own_is_used_and_left_open(client: Any) -> None:
     there = sf.simulate(small(), scheduler=client, **GIVEN)
     assert same(there, sf.simulate(small(), workers=1, **GIVEN))
     assert client.status == "running"
+
+
+def test_it_goes_on_from_a_checkpoint_with_progress_from_all_workers(client: Any, tmp_path: Path) -> None:
+    counts: list[int] = []
+    once = sf.simulate(small(), workers=1, checkpoint=tmp_path, **GIVEN)
+    for block in sorted(tmp_path.glob("block-*.npz"))[1:]:
+        block.unlink()
+    there = sf.simulate(small(), scheduler=client, progress=counts.append, checkpoint=tmp_path, **GIVEN)
+    assert same(there, once)
+    assert counts == [256] * 4
+    assert len(list(tmp_path.glob("block-*.npz"))) == 4
 
 
 def test_few_blocks_are_with_the_scheduler_at_once(client: Any) -> None:
@@ -119,7 +133,7 @@ def test_something_else_that_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask, "PATIENCE", 1.0)
     with (
         socket.create_server(("127.0.0.1", 0)) as other,
-        pytest.raises(InputError, match="does not answer as a Dask scheduler"),
+        pytest.raises(InputError, match="is no Dask scheduler that answers"),
     ):
         sf.simulate(small(), scheduler=f"127.0.0.1:{other.getsockname()[1]}", **GIVEN)
 
@@ -128,7 +142,7 @@ def test_a_scheduler_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask, "PATIENCE", 1.0)
     with (
         distributed.Client(
-            processes=False, n_workers=0, dashboard_address=None, set_as_default=False
+            processes=False, n_workers=0, dashboard_address=":0", set_as_default=False
         ) as empty,
         pytest.raises(InputError, match="has no workers: start some with dask worker"),
     ):
@@ -215,10 +229,8 @@ def started(*words: str) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
 
 
@@ -226,7 +238,9 @@ def started(*words: str) -> Iterator[subprocess.Popen[bytes]]:
 def scheduler_on_loopback() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with started("dask", "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard") as process:
+    with started(
+        "dask", "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"
+    ) as process:
         until = time.monotonic() + 30
         while time.monotonic() < until:
             try:
@@ -247,7 +261,7 @@ def worker_of(address: str, folder: Path) -> Any:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 def test_a_worker_killed_in_the_middle_changes_no_bit(tmp_path: Path) -> None:
-    """The reference fund by a scheduler and two workers started from the shell; one is killed, and stays so."""
+    """The reference fund by a scheduler and two workers started from the shell; one is killed and stays away."""
     fund = reference_fund()
     given: dict[str, Any] = {"paths": 16_384, "seed": 7, "chunk": 1_024, "compare": False}
 
@@ -309,11 +323,3 @@ def test_a_cluster_that_is_gone_is_one_line(tmp_path: Path, monkeypatch: Any, ca
     assert out == ""
     assert err.count("\n") == 1
     assert ("was lost" if who == "scheduler" else "no worker is left at") in err
-
-
-def test_a_local_scheduler_ends_with_its_run(tmp_path: Path) -> None:
-    with elsewhere("local", 1) as executor:
-        assert executor is not None
-        workers = list(executor._client.run(os.getpid).values())  # type: ignore[attr-defined]
-        assert all(map(alive, workers))
-    assert not any(map(alive, workers))

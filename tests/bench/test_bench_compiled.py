@@ -1,0 +1,125 @@
+"""What compiling a structure's row saves, and what it costs: rows of docs/performance.md."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import pytest
+
+import socialfinance as sf
+from socialfinance.engine import block, deal
+from socialfinance.engine.ready import prepare
+from socialfinance.funds.portfolio import Portfolio
+from socialfinance.kernels import quick
+from tests.bench.page import PerformancePage
+from tests.bench.reference import reference_fund
+from tests.contracts.test_contract_six import portfolio as everything
+
+pytest.importorskip("numba")
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
+PATHS, ROUNDS = 8192, 5
+ROWS = "Rows of a structure"
+HEAD = (
+    "Row of", "Portfolio", "Operations", "NumPy, microseconds", "Compiled", "Ratio", "Programs",
+    "Seconds to compile all",
+)  # fmt: skip
+STRUCTURES: dict[str, tuple[Callable[[], Portfolio], str]] = {
+    "social impact bond, four lines": (lambda: reference_fund(1), "sib_step"),
+    "social impact bond, eight lines and everything": (everything, "sib_step"),
+    "guaranteed debt": (lambda: sf.load("demo-guaranteed-debt").portfolio, "debt_step"),
+    "pay as you save": (lambda: sf.load("demo-pay-as-you-save").portfolio, "pays_step"),
+    "credit line": (lambda: sf.load("demo-credit-line").portfolio, "credit_step"),
+    "loan pool": (lambda: sf.load("demo-loan-pool").portfolio, "pool_step"),
+    "asset-backed vehicle": (lambda: sf.load("demo-asset-backed").portfolio, "asset_backed_step"),
+    "income strip": (lambda: sf.load("demo-income-strip").portfolio, "income_strip"),
+    "grant": (lambda: sf.load("demo-grant").portfolio, "grant_step"),
+    "in house": (lambda: reference_fund(1), "in_house"),
+    "people's programme, counts included": (lambda: reference_fund(1), "delivery"),
+}
+
+
+class Clock:
+    """Times every call of a function that a deal is taken through, by the module it stands in."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.taken: dict[str, float] = defaultdict(float)
+        self.calls: dict[str, int] = defaultdict(int)
+        self.running: list[Any] = []
+        patch.setattr(deal, "through", self.through)
+        patch.setattr(deal, "done", self.done)
+
+    def through(self, function: Any, paths: int) -> Any:
+        """The function as it would run, timed."""
+        inner, name = quick.through(function, paths), function.__module__.rsplit(".", 1)[-1]
+        self.running.append(inner)
+
+        def call(*given: Any) -> Any:
+            start = time.perf_counter()
+            found = inner(*given)
+            self.taken[name] += time.perf_counter() - start
+            self.calls[name] += 1
+            return found
+
+        return call
+
+    def done(self, *functions: Any) -> None:
+        """All rows are through."""
+        quick.done(*self.running)
+        self.running.clear()
+
+    def a_row(self, ready: Any, name: str) -> float:
+        """Seconds a row of one block."""
+        self.taken.clear()
+        self.calls.clear()
+        block.run_block(ready, 7, 0, PATHS)
+        return self.taken[name] / self.calls[name]
+
+
+def compiled_all(name: str) -> tuple[int, int, float]:
+    """Programs of a module's functions, operations of the largest, and seconds to compile them once more."""
+    found = [
+        variant
+        for (function, _), shape in quick._SHAPES.items()
+        if function.__module__.endswith(name)
+        for variant in shape.variants
+        if variant.run is not None
+    ]
+    start = time.perf_counter()
+    for variant in found:
+        variant._compile()
+    return len(found), max(len(v.program.nodes) for v in found), time.perf_counter() - start
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_a_row_compiled_against_numpy(
+    structure: str, monkeypatch: pytest.MonkeyPatch, page: PerformancePage
+) -> None:
+    page.table(
+        ROWS,
+        f"One row of {PATHS:,} paths under its structure (the deal itself, with variation and beside what it "
+        "is compared with, whichever of them take that row), on NumPy and compiled; the same bits. Programs: "
+        "how many different ones its rows need.",
+        HEAD,
+    )
+    portfolio, name = STRUCTURES[structure]
+    ready = prepare(portfolio())
+    monkeypatch.setattr(quick, "_SHAPES", {})
+    monkeypatch.setattr(quick, "WORTH_COMPILING", 1)
+    clock = Clock(monkeypatch)
+    for _ in range(3):
+        block.run_block(ready, 7, 0, PATHS)  # counted, watched, compiled
+    taken: dict[str, list[float]] = {"numba": [], "compiled": []}
+    for _ in range(ROUNDS):
+        for backend, times in taken.items():
+            monkeypatch.setenv("SOCIALFINANCE_BACKEND", backend)
+            times.append(clock.a_row(ready, name))
+    slow, fast = (1e6 * median(times) for times in taken.values())
+    programs, operations, seconds = compiled_all(name)
+    page.row(
+        ROWS, structure, ready.portfolio.name, f"{operations}", f"{slow:.0f}", f"{fast:.0f}",
+        f"{fast / slow:.2f}", f"{programs}", f"{seconds:.2f}",
+    )  # fmt: skip
