@@ -50,8 +50,9 @@ def run_options(commands: Any) -> None:
         "--checkpoint", metavar="FOLDER", help="keep finished blocks there, and go on from those it holds"
     )
     run.add_argument("--scheduler", metavar="ADDRESS",
-                     help="have Dask run it: tcp://HOST:PORT of a scheduler, or local for one that is started "
-                          "with --workers processes and ends with the run (docs/scale.md)")  # fmt: skip
+                     help="have Dask run it: tcp://HOST:PORT of a scheduler, or local for one that is "
+                          "started with --workers processes and ends with the run "
+                          "(docs/scale.md)")  # fmt: skip
     run.add_argument("--sampling", choices=("plain", "auto"), default="plain",
                      help="auto: futures spread on purpose, for smaller errors at equal paths")  # fmt: skip
     run.add_argument("--tail", metavar="[DEAL:]WHO.MEASURE",
@@ -60,6 +61,10 @@ def run_options(commands: Any) -> None:
     run.add_argument("--accuracy", action="append", default=[], metavar="FIGURE=ERROR",
                      help="go on from --paths until [DEAL:]WHO.MEASURE.STATISTIC has this standard error or "
                           "less; can be given again")  # fmt: skip
+    run.add_argument("--keep", nargs="+", default=["all"], metavar="WHAT",
+                     help="all: figures of every path, for exact quantiles (default); sums: memory does not "
+                          "grow with --paths, quantiles are within 0.1%% and marked ~; figures given as "
+                          "[DEAL:]WHO.MEASURE are kept by path beside sums")  # fmt: skip
     set_option(run)
     run.add_argument("--quiet", action="store_true", help="no word of progress on stderr")
     json_option(run)
@@ -68,6 +73,7 @@ def run_options(commands: Any) -> None:
 
 def run_command(options: argparse.Namespace) -> int:
     """Simulate, write the file, print the report."""
+    from socialfinance.engine.keep import what_to_keep
     from socialfinance.engine.run import CHUNK, check_memory, estimate
     from socialfinance.engine.sampling import whole_sets
     from socialfinance.reports.console import report
@@ -79,7 +85,7 @@ def run_command(options: argparse.Namespace) -> int:
         deal_named(ready, deal)
     chunk = CHUNK if options.chunk is None else options.chunk
     paths = whole_sets(options.paths) if options.sampling == "auto" else options.paths
-    needs = estimate(ready, paths, chunk, options.workers)
+    needs = estimate(ready, paths, chunk, options.workers, what_to_keep(options.keep))
     check_memory(needs)
     if not options.quiet:
         say(_dry_run(ready, needs, options.scheduler))
@@ -100,6 +106,7 @@ def _simulated(loaded: Loaded, options: argparse.Namespace, needs: Estimate) -> 
             loaded, options.paths, options.seed, options.workers, options.chunk, progress,
             not options.no_compare, options.checkpoint, options.sampling, options.tail,
             _wanted(options.accuracy), None if options.quiet else _towards, options.scheduler,
+            options.keep,
         )  # fmt: skip
 
 

@@ -71,10 +71,10 @@ def _error(kept: Kept, goal: Goal) -> float:
 
 
 def _row(kept: Kept, goal: Goal) -> Row:
-    mine = [key for key in kept.figures if _is(key, goal)]
+    mine = [key for key in kept.keys if _is(key, goal)]
     for scope in SCOPES:
         for key in sorted(key for key in mine if key.scope == scope):
-            for row in figure_rows(key, kept.figures, kept.rows, kept.sample):
+            for row in figure_rows(key, kept.figure, kept.rows, kept.sample):
                 if row.statistic == goal.statistic:
                     return row
     allowed = ", ".join(_known(kept, goal, mine)) or FORM
@@ -84,9 +84,9 @@ def _row(kept: Kept, goal: Goal) -> Row:
 def _known(kept: Kept, goal: Goal, mine: list[Key]) -> list[str]:
     """What could stand where the goal went wrong: statistics, or else measures, or else parties and roles."""
     if mine:
-        rows = figure_rows(mine[0], kept.figures, kept.rows, kept.sample)
+        rows = figure_rows(mine[0], kept.figure, kept.rows, kept.sample)
         return list(dict.fromkeys(row.statistic for row in rows))
-    beside = [key for key in kept.figures if _beside(key, goal)]
+    beside = [key for key in kept.keys if _beside(key, goal)]
     theirs = {key.measure for key in beside if goal.who in (key.party, key.role)}
     return sorted(theirs or {name for key in beside for name in (key.party, key.role) if name})
 

@@ -18,10 +18,13 @@ import numpy as np
 
 from socialfinance.core.errors import InputError
 from socialfinance.engine.accumulate import Block, FlowKey
+from socialfinance.engine.reduced import Reduced
 from socialfinance.measures.paths import Key
 
 ABOUT = "run.json"
 TABLES = ("figures", "flows", "rows")
+REDUCED = Reduced._fields[1:]
+"""Arrays of figures that are not kept by path."""
 SHOWN = 12
 """Characters of a fingerprint that a message shows."""
 
@@ -29,9 +32,8 @@ SHOWN = 12
 class Checkpoint:
     """A folder of finished blocks of one run.
 
-    ``about`` is all that the blocks depend on, as plain data: inputs, seed, what is compared,
-    version. InputError
-    where the folder holds another run, or cannot be used.
+    ``about`` is all that the blocks depend on, as plain data: inputs, seed, what is compared and kept,
+    version. InputError where the folder holds another run, or cannot be used.
     """
 
     def __init__(self, folder: str | Path, about: dict[str, Any]) -> None:
@@ -103,6 +105,9 @@ def _packed(block: Block) -> dict[str, Any]:
         held = getattr(block, table)
         keys[table] = [list(key) for key in held]
         arrays.update({f"{table}-{i}": values for i, values in enumerate(held.values())})
+    if block.reduced is not None:
+        keys["reduced"] = [list(key) for key in block.reduced.keys]
+        arrays.update({f"reduced-{name}": getattr(block.reduced, name) for name in REDUCED})
     arrays["keys"] = np.frombuffer(json.dumps(keys).encode(), dtype=np.uint8)
     return arrays
 
@@ -119,4 +124,7 @@ def _unpacked(first: int, count: int, arrays: dict[str, Any]) -> Block:
         held = getattr(block, table)
         for i, key in enumerate(keys[table]):
             held[kinds[table](key)] = arrays[f"{table}-{i}"]
+    if "reduced" in keys:
+        reduced = (arrays[f"reduced-{name}"] for name in REDUCED)
+        block.reduced = Reduced(tuple(Key(*key) for key in keys["reduced"]), *reduced)
     return block

@@ -19,6 +19,7 @@ import numpy as np
 
 from socialfinance.engine.accumulate import Block
 from socialfinance.engine.block import run_block
+from socialfinance.engine.keep import ALL, Keep
 from socialfinance.engine.ready import ReadyPortfolio, prepare
 from socialfinance.funds.portfolio import Portfolio
 from socialfinance.scenarios.points import Serves
@@ -44,19 +45,20 @@ class Work:
     ready: ReadyPortfolio
     seed: int
     compare: bool
+    keep: Keep = ALL
 
     def block(self, first: int, count: int) -> Block:
-        """Run ``count`` paths from path ``first``."""
-        return run_block(self.ready, self.seed, first, count, self.compare)
+        """Run ``count`` paths from path ``first``; what is not kept by path is reduced where it was run."""
+        return self.keep.reduce(run_block(self.ready, self.seed, first, count, self.compare))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _arrived, (self.ready.portfolio, self.ready.points, self.seed, self.compare)
+        return _arrived, (self.ready.portfolio, self.ready.points, self.seed, self.compare, self.keep)
 
 
-def _arrived(portfolio: Portfolio, points: Serves | None, seed: int, compare: bool) -> Work:
+def _arrived(portfolio: Portfolio, points: Serves | None, seed: int, compare: bool, keep: Keep) -> Work:
     from dataclasses import replace
 
-    return Work(replace(prepare(portfolio), points=points), seed, compare)
+    return Work(replace(prepare(portfolio), points=points), seed, compare, keep)
 
 
 class Executor(Protocol):

@@ -20,6 +20,17 @@ from socialfinance.measures.statistics import Row
 Array = NDArray[np.float64]
 WORST = 0.05
 """Share of futures that are the tail to which deals contribute."""
+POLICY = ("value", "cost", "cuts", "mistaken_cuts")
+"""What gains and mistakes of a policy are ratios of."""
+
+
+def needs_all_paths(key: Key) -> bool:
+    """Whether a figure must be kept by path for the rows below: of each deal, each note, and the policy."""
+    if key.role == "position":
+        return key.measure == "gain"
+    if key.role == "note":
+        return key.measure in ("loss", "drawn")
+    return key.role == "policy" and key.deal == "" and key.measure in POLICY
 
 
 def fund_rows(ready: ReadyPortfolio, kept: Kept) -> Iterator[Row]:
@@ -52,7 +63,7 @@ def _multiples(ready: ReadyPortfolio, fund: ReadyFund, kept: Kept, scope: str) -
     commitment = sum(n.commitment for n in fund.lowered.terms.notes if n.repayable or n.residual)
 
     def mean(measure: str, year: str) -> float:
-        return kept.sample.mean(kept.figures[Key(scope, "", fund.party, "fund", year, measure, "pounds")])[0]
+        return kept.figure(Key(scope, "", fund.party, "fund", year, measure, "pounds")).mean()[0] or 0.0
 
     for year in ready.calendar.financial_years:
         paid, back = mean("paid_in_so_far", year), mean("distributed_so_far", year)

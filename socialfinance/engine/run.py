@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,13 +12,14 @@ import numpy as np
 
 from socialfinance.core.errors import InputError
 from socialfinance.core.parties import PUBLIC
-from socialfinance.engine.accumulate import UNIT, Block, Kept
+from socialfinance.engine.accumulate import FINE, GROUPS, UNIT, Block, Kept
 from socialfinance.engine.accuracy import goals, paths_for, standing
 from socialfinance.engine.block import run_block
 from socialfinance.engine.cases import break_even_rows, bridge_rows, case_rows
 from socialfinance.engine.checkpoint import Checkpoint
 from socialfinance.engine.executors import Executor, Work, elsewhere, on_this_machine
 from socialfinance.engine.fund_rows import fund_rows
+from socialfinance.engine.keep import ALL, Keep, what_to_keep
 from socialfinance.engine.ready import ReadyPortfolio, prepare
 from socialfinance.engine.ready_fund import ReadyFund
 from socialfinance.engine.sampling import Sampling, Spread, spread
@@ -27,6 +28,7 @@ from socialfinance.instruments.base import flat
 from socialfinance.instruments.tariff import longest_lag
 from socialfinance.kernels.quick import backend
 from socialfinance.measures.sample import EQUAL
+from socialfinance.measures.sketch import BUCKET_BYTES
 from socialfinance.measures.statistics import Row, figure_rows
 from socialfinance.results.result import FlowRow, Result
 
@@ -34,6 +36,8 @@ CHUNK = 8192
 """Paths a worker takes at once: large enough to hide Python's overhead, small enough for the cache."""
 WORTH_A_WORKER = 100_000
 """Paths x deals for each worker under which starting another process costs more than it saves."""
+BUCKETS = 4096
+"""Buckets that a sketch is taken to have: a fund's figures had 1,300 on average over 8,192 paths."""
 BRIDGE_PATHS = 4096
 """Most paths over which the bridge from plan to expected value is walked."""
 Progress = Callable[[int], None]
@@ -72,6 +76,7 @@ def simulate(
     accuracy: Mapping[str, float] | None = None,
     towards: Towards | None = None,
     scheduler: Any = None,
+    keep: str | Sequence[str] = "all",
 ) -> Result:
     """Price a portfolio over ``paths`` futures.
 
@@ -90,28 +95,40 @@ def simulate(
     begins with, and it goes on until all are met; ``towards`` is told the errors after each round.
 
     ``scheduler`` has Dask run the blocks (:func:`socialfinance.engine.executors.elsewhere`): the same bits.
+
+    ``keep="all"`` keeps every figure by path, and quantiles are exact. ``keep="sums"`` keeps what does not
+    grow with the paths: means and errors are as good, quantiles and the expected shortfall come from a sketch
+    and are within 0.1% (their status begins with ``~``). Names of figures, ``[deal:]who.measure``, are kept
+    by path beside sums. A figure that rows over all paths need (``fund_rows.py``) always is.
     """
-    ready = prepare(fund)
+    ready, choice = prepare(fund), what_to_keep(keep)
+    if sampling == "auto" and not choice.everything:
+        raise InputError(
+            "cannot go with sampling 'auto', whose errors need every figure by set", field="keep",
+            given=keep if isinstance(keep, str) else " ".join(keep), allowed="all",
+        )  # fmt: skip
     wanted = goals(accuracy or {})
-    if wanted:  # a figure that is not there is said before the run, not after it
+    if wanted or choice.names:  # a figure that is not there is said before the run, not after it
         few = Kept(UNIT)
         few.add(run_block(ready, seed, 0, UNIT, compare))
+        choice.check(few.keys)
         standing(few, wanted)
     plan = _spread(ready, seed, paths, sampling, tail)
     if plan is not None:
         ready, paths = replace(ready, points=plan.points), plan.paths
     elif wanted:
         paths = -(-paths // UNIT) * UNIT
-    needs = estimate(ready, paths, chunk, workers)
+    needs = estimate(ready, paths, chunk, workers, choice)
     check_memory(needs)
     kept = Kept(paths, EQUAL if plan is None else plan.sample(paths))
     held = None
     if checkpoint is not None:
         held = Checkpoint(
-            checkpoint, _about(ready, seed, needs, compare, None if plan is None else plan.told())
+            checkpoint, _about(ready, seed, needs, compare, None if plan is None else plan.told(), choice)
         )
     with elsewhere(scheduler, needs.workers) as executor:
-        _run_blocks(ready, seed, needs, kept, progress, compare, held, executor)
+        work = Work(ready, seed, compare, choice)
+        _run_blocks(work, needs, kept, progress, held, executor)
         while wanted:
             errors = standing(kept, wanted)
             if towards is not None:
@@ -121,11 +138,11 @@ def simulate(
                 break
             if plan is not None:
                 more = -(-more // plan.points.size) * plan.points.size
-            needs = estimate(ready, more, chunk, workers)
+            needs = estimate(ready, more, chunk, workers, choice)
             check_memory(needs)
             kept.grow(more, EQUAL if plan is None else plan.sample(more))
-            _run_blocks(ready, seed, needs, kept, progress, compare, held, executor, before)
-    extra = {} if plan is None else plan._replace(paths=kept.paths).told()
+            _run_blocks(work, needs, kept, progress, held, executor, before)
+    extra = choice.told() if plan is None else plan._replace(paths=kept.paths).told()
     return _result(replace(ready, points=None), seed, needs, kept, inputs or {}, compare, extra)
 
 
@@ -143,19 +160,21 @@ def _spread(
     return None
 
 
-def estimate(ready: ReadyPortfolio, paths: int, chunk: int = CHUNK, workers: int | None = None) -> Estimate:
-    """Memory a run will need: per-path figures that are kept, and the blocks in work."""
-    if paths < 1:
-        raise InputError("at least one path is needed", field="paths", given=paths, allowed="1 or more")
-    if chunk < 1:
-        raise InputError("at least one path a chunk", field="chunk", given=chunk, allowed="1 or more")
-    if workers is not None and workers < 1:
-        raise InputError("at least one worker is needed", field="workers", given=workers, allowed="1 or more")
+def estimate(
+    ready: ReadyPortfolio, paths: int, chunk: int = CHUNK, workers: int | None = None, keep: Keep = ALL
+) -> Estimate:
+    """Memory a run will need: what is kept of it, and the blocks in work."""
+    for field, given, said in (
+        ("paths", paths, "path is needed"), ("chunk", chunk, "path a chunk"),
+        ("workers", workers, "worker is needed"),
+    ):  # fmt: skip
+        if given is not None and given < 1:
+            raise InputError(f"at least one {said}", field=field, given=given, allowed="1 or more")
     threads = min(workers or _worthwhile(ready, paths), -(-paths // max(chunk, UNIT)))
     width = min(-(-chunk // UNIT) * UNIT, -(-paths // UNIT) * UNIT)
     years = len(ready.calendar.financial_years)
     public = sum(party.kind in PUBLIC for party in ready.parties.values())
-    figures, working = 3 * public * (years + 2), 0
+    figures, working, by_row = 3 * public * (years + 2), 0, 1
     for deal in ready.deals:
         legs = len(deal.own.legs)
         parties = len(deal.roles)
@@ -165,19 +184,35 @@ def estimate(ready: ReadyPortfolio, paths: int, chunk: int = CHUNK, workers: int
         nodes = len(flat(deal.programme.lags))
         one = rows * (parties + 12 + 2 * nodes) + legs * years
         working = max(working, one * (1 + len(deal.comparators) // 2))
+        by_row += 1 + (deal.varied is not None)
     shared = (len(ready.parties) + 6) * (ready.calendar.quarters + 1)
     if ready.fund is not None:
-        more, at_once = fund_needs(ready, ready.fund)
-        figures, shared = figures + more, shared + at_once
-    return Estimate(paths, width, threads, 2 * 8 * figures * paths, threads * 8 * width * (working + shared))
+        more, at_once, net = fund_needs(ready, ready.fund)
+        figures, shared, by_row = figures + more, shared + at_once, by_row + net
+    kept = _kept_bytes(ready, paths, figures, keep)
+    kept += 2 * 8 * by_row * (ready.calendar.quarters + 1) * min(GROUPS, -(-paths // FINE))
+    return Estimate(paths, width, threads, kept, threads * 8 * width * (working + shared))
 
 
-def fund_needs(ready: ReadyPortfolio, fund: ReadyFund) -> tuple[int, int]:
-    """Numbers a path that a fund adds: figures kept, and arrays in work (its own, and deals' flows)."""
+def _kept_bytes(ready: ReadyPortfolio, paths: int, figures: int, keep: Keep) -> int:
+    """What figures take: by path, twice, as they arrive in blocks; the others in sketches."""
+    if keep.everything:
+        return 2 * 8 * figures * paths
+    by_path = len(keep.names) * (len(ready.calendar.financial_years) + 3)
+    if ready.fund is not None:
+        runs = 2 if ready.fund.policy is not None else 1
+        by_path += runs * (2 * len(ready.fund.names) + len(ready.fund.positions))
+        by_path += (runs - 1) * (4 * len(ready.calendar.financial_years) + 6)
+    by_path = min(by_path, figures)
+    return 2 * 8 * by_path * paths + 2 * BUCKET_BYTES * min(paths, BUCKETS) * (figures - by_path)
+
+
+def fund_needs(ready: ReadyPortfolio, fund: ReadyFund) -> tuple[int, int, int]:
+    """Numbers a path that a fund adds: figures, arrays in work (its own and deals' flows), and net flows."""
     years, rows = len(ready.calendar.financial_years), ready.calendar.quarters + 1
     notes, deals, runs = len(fund.names), len(fund.positions), 2 if fund.policy is not None else 1
     kept = 10 * years + runs * (15 * notes + 5 * deals + 60) + (3 * years + 4 * deals + 40) * (runs - 1) * 2
-    return kept, rows * (3 * deals + runs * (4 * notes + 20))
+    return kept, rows * (3 * deals + runs * (4 * notes + 20)), runs * (notes + 2)
 
 
 def _worthwhile(ready: ReadyPortfolio, paths: int) -> int:
@@ -211,19 +246,21 @@ def available_memory() -> int:
 
 
 def _about(
-    ready: ReadyPortfolio, seed: int, needs: Estimate, compare: bool, sampling: dict[str, object] | None
-) -> dict[str, Any]:
+    ready: ReadyPortfolio, seed: int, needs: Estimate, compare: bool, sampling: dict[str, object] | None,
+    choice: Keep,
+) -> dict[str, Any]:  # fmt: skip
     """All that a block of a run depends on, beside its own paths."""
     from socialfinance import __version__
 
     return {
         "version": __version__, "seed": seed, "paths": needs.paths, "compare": compare, "backend": backend(),
         "portfolio": ready.portfolio.model_dump(mode="json"), "sampling": sampling,
+        "keep": choice.told(),
     }  # fmt: skip
 
 
 def _run_blocks(
-    ready: ReadyPortfolio, seed: int, needs: Estimate, kept: Kept, progress: Progress | None, compare: bool,
+    work: Work, needs: Estimate, kept: Kept, progress: Progress | None,
     held: Checkpoint | None = None, executor: Executor | None = None, begin: int = 0,
 ) -> None:  # fmt: skip
     starts = range(begin, needs.paths, needs.chunk)
@@ -242,7 +279,7 @@ def _run_blocks(
     if held is not None:
         blocks = [(first, count) for first, count in blocks if not _resumed(held, first, count, add)]
     if blocks:
-        (executor or on_this_machine(needs.workers)).run(Work(ready, seed, compare), blocks, done)
+        (executor or on_this_machine(needs.workers)).run(work, blocks, done)
 
 
 def _resumed(held: Checkpoint, first: int, count: int, add: Callable[[Block], None]) -> bool:
@@ -284,15 +321,15 @@ def _result(
 
 def measure_rows(kept: Kept) -> Iterable[Row]:
     """Every figure's statistics, figures in order of their key."""
-    for key in sorted(kept.figures):
-        yield from figure_rows(key, kept.figures, kept.rows, kept.sample)
+    for key in kept.keys:
+        yield from figure_rows(key, kept.figure, kept.rows, kept.sample)
 
 
 def flow_rows(ready: ReadyPortfolio, kept: Kept) -> Iterable[FlowRow]:
     """Mean and standard error of every leg by financial year, and for life."""
     years = ready.calendar.financial_years
-    for key in sorted(kept.flows):
-        mean, error = kept.sample.mean_of_units(kept.flows[key][0], kept.flows[key][1], kept.paths)
+    for key, (sums, squares) in sorted(kept.flows.items(), key=lambda one: one[0]):
+        mean, error = kept.sample.mean_of_units(sums, squares, kept.paths)
         for i, year in enumerate(years):
             if mean[i] != 0.0:
                 yield FlowRow(*key, year, "mean", float(mean[i]), float(error[i]), "pounds")

@@ -52,15 +52,16 @@ def _intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_intrinsic
-def _high(typing: Any, a: Any, b: Any) -> Any:
-    """The high word of a 64 by 64 bit product: one machine instruction."""
+def _product(typing: Any, a: Any, b: Any) -> Any:
+    """High and low words of a 64 by 64 bit product: one machine instruction for both."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        wide = ir.IntType(128)
+        wide, word = ir.IntType(128), ir.IntType(64)
         product = builder.mul(builder.zext(args[0], wide), builder.zext(args[1], wide))
-        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+        high = builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), word)
+        return context.make_tuple(builder, signature.return_type, (high, builder.trunc(product, word)))
 
-    return types.uint64(types.uint64, types.uint64), emit
+    return types.UniTuple(types.uint64, 2)(types.uint64, types.uint64), emit
 
 
 @_intrinsic
@@ -79,9 +80,8 @@ _set: Any = tuples.tuple_setitem
 @part
 def _words(key0: Any, key1: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> Any:
     for _ in range(_ROUNDS):
-        first, second = _M0 * c0, _M1 * c2
-        c0, c2 = _high(_M1, c2) ^ c1 ^ key0, _high(_M0, c0) ^ c3 ^ key1
-        c1, c3 = second, first
+        (high0, low0), (high1, low1) = _product(_M0, c0), _product(_M1, c2)
+        c0, c1, c2, c3 = high1 ^ c1 ^ key0, low1, high0 ^ c3 ^ key1, low0
         key0 += _W0
         key1 += _W1
     return c0, c1, c2, c3

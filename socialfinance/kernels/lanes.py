@@ -30,6 +30,9 @@ LANES = 8
 WIDE, NARROW = f"<{LANES} x double>", "double"
 PREDICATES = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
 BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
+DATA = object.__basicsize__
+"""Bytes from the address of an array to that of its numbers' address: NumPy's C interface has it right behind
+the head that every object has."""
 NAME = "stage_of_"
 """What functions are called until the program has a number."""
 
@@ -124,7 +127,9 @@ class _Stage:
             name = f"%s{place}"
         self.body += [
             f"  %s{place}p = getelementptr ptr, ptr %kept, i64 {kept}",
-            f"  %s{place}q = load ptr, ptr %s{place}p",
+            f"  %s{place}o = load ptr, ptr %s{place}p",
+            f"  %s{place}d = getelementptr i8, ptr %s{place}o, i64 {DATA}",
+            f"  %s{place}q = load ptr, ptr %s{place}d",
             f"  %s{place}r = getelementptr double, ptr %s{place}q, i64 %i",
             f"  store {WIDE} {name}, ptr %s{place}r, align 8",
         ]
@@ -197,7 +202,9 @@ class _Stage:
         table, at = ("%wide", self.wide[node[1]]) if node[0] == "wide" else ("%kept", self.cut.kept[place])
         self.body += [
             f"  {name}p = getelementptr ptr, ptr {table}, i64 {at}",
-            f"  {name}q = load ptr, ptr {name}p",
+            f"  {name}o = load ptr, ptr {name}p",
+            f"  {name}h = getelementptr i8, ptr {name}o, i64 {DATA}",
+            f"  {name}q = load ptr, ptr {name}h",
             f"  {name}r = getelementptr double, ptr {name}q, i64 %i",
             f"  {name}{'d' if _is_truth(node) else ''} = load {WIDE}, ptr {name}r, align 8",
         ]
@@ -261,6 +268,9 @@ class Machine:
     """The processor at hand, and everything compiled for it in this process."""
 
     def __init__(self) -> None:
+        known = np.zeros(1)
+        if ctypes.c_void_p.from_address(id(known) + DATA).value != _address(known):
+            raise RuntimeError("arrays are laid out in a way that is not known")
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         self.target = llvm.Target.from_default_triple().create_target_machine(
@@ -283,7 +293,7 @@ class Machine:
 
 
 class Compiled:
-    """A program that runs. Called with the leaves that its function is handed, it gives those that come out."""
+    """A program that runs: called with the leaves that its function is handed, it gives what comes out."""
 
     def __init__(self, program: Program, cut: Plan, addresses: Sequence[int]) -> None:
         self.program, self.cut = program, cut
@@ -315,16 +325,18 @@ class Compiled:
         kept = [np.empty(paths) for _ in self.cut.kept]
         narrow = np.array([given[leaf] for leaf in self.narrow], dtype=np.float64)
         found = np.empty(len(self.cut.scalars))
-        places = np.array([_address(array) for array in kept], dtype=np.uintp)
-        tables = (np.array([_address(array) for array in handed], dtype=np.uintp), places, narrow, found)
-        addresses = [_address(table) for table in tables]
+        objects = (
+            np.array(list(map(id, handed)), dtype=np.uintp),
+            np.array(list(map(id, kept)), dtype=np.uintp),
+        )
+        tables = [_address(table) for table in (*objects, narrow, found)]
         values: tuple[Any, ...] = (given, kept, found)
         for call, counts in zip(self.stages, self.counts, strict=True):
-            call(*addresses, paths - LANES)
+            call(*tables, paths - LANES)
             for at, n, p, leaf in counts:
                 counted = luck.count(_value_of(n, values), _value_of(p, values), given[leaf])
                 kept[at] = _array(counted, paths)
-                places[at] = _address(kept[at])
+                objects[1][at] = id(kept[at])
         return [_value_of(x, values) for x in self.outputs]
 
 

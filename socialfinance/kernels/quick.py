@@ -2,8 +2,9 @@
 
 What its leaves are (arrays over paths, numbers fixed by the terms, numbers that differ by row) is watched
 while the function runs on NumPy. From then on a row runs compiled where it is handed what was watched and
-every decision falls as it did; any other row runs on NumPy. Both give the same bits, so it makes no difference
-to a result which of them ran. A program is compiled once NumPy has spent on its rows about what that costs.
+every decision falls as it did; any other row runs on NumPy. Both give the same bits, so it makes no
+difference to a result which of them ran. A program is compiled once NumPy has spent on its rows about what
+compiling costs.
 
 The environment variable ``SOCIALFINANCE_BACKEND`` says what may be compiled: ``numpy`` nothing, ``numba``
 draws only, anything else steps too.
@@ -39,8 +40,10 @@ WORTH_WATCHING = 8192
 """Paths that run on NumPy before anybody watches."""
 WORTH_COMPILING = 400_000
 """Rows x paths on NumPy after which a program is compiled: by then they have cost about as much."""
+WORTH_CALLING = 80
+"""Operations under which NumPy is as quick: to hand a row over takes about as long as twenty of its own."""
 MOST_PROGRAMS = 32
-"""Programs kept for one function on one shape; what decides otherwise yet again is left to NumPy."""
+"""Programs kept for one function on one shape; what decides otherwise again is left to NumPy."""
 NEVER = -(10**18)
 SPECIAL = frozenset({0.0, 1.0, float("inf")})
 """Numbers that say whether a term is there at all: where one never changes, it is written into the program."""
@@ -131,10 +134,14 @@ class Shape:
         if self.left_alone:
             return None
         try:
-            variant = Variant(trace(self.function, example, kinds, wide, fixed), len(kinds))
+            program = trace(self.function, example, kinds, wide, fixed)
         except UntraceableError:
             self.left_alone = True
             return None
+        if sum(program.wide) < WORTH_CALLING:
+            self.left_alone = True
+            return None
+        variant = Variant(program, len(kinds))
         self.variants.append(variant)
         return variant
 
@@ -163,6 +170,7 @@ class Through:
         self.example: Any = None
 
     def __call__(self, *given: Any) -> tuple[Any, ...]:
+        """The next row."""
         self.row += 1
         shape = self.shape = self.shape or self._known(given)
         if shape.variants:

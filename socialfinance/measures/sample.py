@@ -49,6 +49,10 @@ class Sample(Protocol):
         """Sums over units of paths ``(unit, …)``, as sums over groups that are independent of each other."""
         ...
 
+    def apart(self, paths: int) -> int | None:
+        """Paths, from path 0 on, whose sums must be told from those of others; None where none must."""
+        ...
+
     def mean_of_units(self, sums: Array, squares: Array, paths: int) -> tuple[Array, Array]:
         """Means and their standard errors from sums by unit ``(unit, year)`` of amounts and of squares."""
         ...
@@ -91,6 +95,10 @@ class Equal:
         """Every unit is a group of its own."""
         return units
 
+    def apart(self, paths: int) -> None:
+        """Any may be added up."""
+        return None
+
     def mean_of_units(self, sums: Array, squares: Array, paths: int) -> tuple[Array, Array]:
         """Mean, and sd / sqrt(n), units in order."""
         total, square = _in_order(sums), _in_order(squares)
@@ -111,7 +119,9 @@ class InSets:
 
     ``weights`` is ``(path,)``; ``member`` says by path to which set it belongs, from 0. A mean is
     m = sum w x / sum w; its error is that of a ratio, by the delta method over sets: with
-    e_s = R sum over s of w (x - m) / sum w, error = sd(e) / sqrt(R).
+    e_s = R sum over s of w (x - m) / sum w, error = few(R) sd(e) / sqrt(R), where few(R) is Student's 97.5%
+    quantile with R - 1 degrees of freedom over the normal's: with it 1.96 errors either side cover 95%,
+    although the error is itself known from few sets.
     """
 
     def __init__(self, weights: Array, member: NDArray[np.int64], count: int) -> None:
@@ -165,12 +175,16 @@ class InSets:
     def error(self, apart: Array) -> float | None:
         """Over sets, whose sums of w x apart are independent; none where one set has them all."""
         sums = np.bincount(self.member, self.weights * apart, minlength=self.count)
-        return None if self.count < 2 else float(np.sqrt(self.count) * sums.std(ddof=1)) / self.total
+        return None if self.count < 2 else self._few() * float(sums.std(ddof=1)) / self.total
 
     def sets(self, units: Array) -> Array:
         """Sums over the units of each set; sets hold whole units."""
         whole: Array = units.reshape(self.count, -1, *units.shape[1:]).sum(axis=1)
         return whole
+
+    def apart(self, paths: int) -> int:
+        """Those of a set."""
+        return paths // self.count
 
     def mean_of_units(self, sums: Array, squares: Array, paths: int) -> tuple[Array, Array]:
         """Means over all weight, and their errors over sets; the sums are of weighted amounts."""
@@ -178,7 +192,13 @@ class InSets:
         by_set = self.sets(sums)
         mean = by_set.sum(axis=0) / self.total
         apart = by_set - weight[:, None] * mean
-        return mean, np.sqrt(self.count) * apart.std(ddof=1, axis=0) / self.total
+        return mean, self._few() * apart.std(ddof=1, axis=0) / self.total
+
+    def _few(self) -> float:
+        """sqrt(R), and wider as R is small."""
+        from scipy.special import ndtri, stdtrit
+
+        return float(np.sqrt(self.count) * stdtrit(self.count - 1, 0.975) / ndtri(0.975))
 
     def on(self, chosen: Chosen) -> InSets:
         """Some paths: their weights, and the sets they belong to."""

@@ -1,14 +1,15 @@
-"""From figures by path to the rows people read, each with its standard error."""
+"""From what is known of figures to the rows people read, each with its standard error."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from socialfinance.kernels.returns import NONE, OK, STATUS_NAMES, TOTAL_LOSS, irr_with_status
+from socialfinance.kernels.returns import NONE, OK, STATUS_NAMES, irr_with_status
+from socialfinance.measures.figure import Figure
 from socialfinance.measures.paths import Key
 from socialfinance.measures.sample import EQUAL, Sample
 
@@ -21,6 +22,9 @@ WORST_HUNDREDTH = 0.99
 BAD_WHEN_HIGH = frozenset({"calls", "loss", "net_cost", "net_cost_pv", "paid", "paid_pv"})
 """Measures whose worst futures are the highest: their expected shortfall is shown too."""
 QUANTILES = {"p5": 0.05, "p50": 0.50, "p95": 0.95, "p99": 0.99}
+
+SKETCHED = "~"
+"""Marks a figure that is read off a sketch, and within what of the exact one it is."""
 
 
 class Row(NamedTuple):
@@ -41,20 +45,20 @@ class Row(NamedTuple):
 
 
 def figure_rows(
-    key: Key, figures: Mapping[Key, Array], rows: Mapping[tuple[str, str], Array], sample: Sample = EQUAL
+    key: Key, figure: Callable[[Key], Figure], rows: Mapping[tuple[str, str], Array], sample: Sample = EQUAL
 ) -> Iterator[Row]:
-    """Every statistic of one of the ``figures`` by path; of an IRR also those of its expected flows.
+    """Every statistic of a figure; of an IRR also those of its expected flows.
 
-    ``rows`` holds sums of net flows by row over units of paths, ``(unit, row)``, for all who have an IRR.
+    ``figure`` says what is known of any figure. ``rows`` holds sums of net flows by row over groups of paths,
+    ``(group, row)``, for all who have an IRR.
     """
-    values = figures[key]
     if key.measure != "irr":
-        yield from rows_of(key, values, sample)
+        yield from rows_of(key, figure(key))
         return
     flows = sample.sets(rows[_flows_of(key)])
     yield expected_flow_irr(key, flows)
     yield back_by_half_life(key, flows)
-    yield from irr_rows(key, values, figures[key._replace(measure="irr_status", unit="code")], sample)
+    yield from irr_rows(key, figure(key), figure(key._replace(measure="irr_status", unit="code")))
 
 
 def _flows_of(key: Key) -> tuple[str, str]:
@@ -64,37 +68,32 @@ def _flows_of(key: Key) -> tuple[str, str]:
     return key.deal, f"{key.scope}: {key.role} {key.party}"
 
 
-def rows_of(key: Key, values: Array, sample: Sample = EQUAL) -> Iterator[Row]:
+def rows_of(key: Key, figure: Figure) -> Iterator[Row]:
     """The statistics of one figure."""
     if key.measure == "irr_status":
         return
     if key.unit == "share of paths":
-        yield from _probability(key, values, sample)
+        yield _row(key, "probability", *figure.probability(), "ok", 1.0)
     elif key.measure == "loss":
-        yield from _amounts(key, values, sample)
-        yield from _loss(key, values, sample)
+        yield from _amounts(key, figure)
+        yield from _loss(key, figure)
     elif key.measure != "irr":
-        yield from _amounts(key, values, sample)
+        yield from _amounts(key, figure)
 
 
-def irr_rows(key: Key, rates: Array, status: Array, sample: Sample = EQUAL) -> Iterator[Row]:
+def irr_rows(key: Key, rates: Figure, status: Figure) -> Iterator[Row]:
     """Of the IRR by path: the mean where it exists with its share, quantiles with a total loss ranked -1.
 
     Paths on which nothing was ever paid in, or with several roots, are left out of the quantiles and said.
     """
-    ok, lost = status == OK, status == TOTAL_LOSS
     for code, name in enumerate(STATUS_NAMES):
-        share, error = sample.share(status == code)
-        yield _row(key, f"share_{name}", share, error, "", 1.0, "share of paths")
-    if ok.any():
-        mean, spread = sample.on(ok).mean(rates[ok])
-        yield _row(key, "mean", mean, spread, "mean of paths with an IRR", sample.share(ok)[0])
+        yield _row(key, f"share_{name}", *status.share_at(code), "", 1.0, "share of paths")
+    if rates.there > 0.0:
+        yield _row(key, "mean", *rates.mean(), "mean of paths with an IRR", rates.there)
     else:
         yield _row(key, "mean", None, None, "no path has an IRR", 0.0)
-    ranks = ok | lost
-    ranked = np.where(lost, -1.0, rates)[ranks]
-    for name, (value, within) in _quantiles(sample.on(ranks), ranked):
-        yield _row(key, name, value, within, "a total loss ranks -1", sample.share(ranks)[0])
+    ranked = rates.ranked(status)
+    yield from _quantiles(key, ranked, "a total loss ranks -1", ranked.there)
 
 
 def expected_flow_irr(key: Key, unit_sums: Array) -> Row:
@@ -138,58 +137,44 @@ def back_by_half_life(key: Key, unit_sums: Array) -> Row:
     return _row(key, "of_mean_flows", float(back[(first + last) // 2]) / drawn, None, "ok", 1.0)
 
 
-def _amounts(key: Key, values: Array, sample: Sample) -> Iterator[Row]:
-    there = ~np.isnan(values)
-    if not there.any():
+def _amounts(key: Key, figure: Figure) -> Iterator[Row]:
+    share = figure.there
+    if share == 0.0:
         yield _row(key, "mean", None, None, "does not exist on any path", 0.0)
         return
-    share = 1.0
-    if not there.all():
-        share, values, sample = sample.share(there)[0], values[there], sample.on(there)
     status = "ok" if share == 1.0 else "where it exists"
-    mean, error = sample.mean(values)
-    yield _row(key, "mean", mean, error, status, share)
-    yield _row(key, "sd", sample.sd(values), None, status, share)
-    for name, (value, spread_of) in _quantiles(sample, values):
-        yield _row(key, name, value, spread_of, status, share)
+    yield _row(key, "mean", *figure.mean(), status, share)
+    yield _row(key, "sd", figure.sd(), None, status, share)
+    yield from _quantiles(key, figure, status, share)
     if key.measure in BAD_WHEN_HIGH:
-        worst, worst_error = expected_shortfall(sample, values, WORST_HUNDREDTH)
-        yield _row(key, "es99", worst, worst_error, "mean of the worst hundredth", share)
-    yield _row(key, "min", float(values.min()), None, status, share)
-    yield _row(key, "max", float(values.max()), None, "largest simulated", share)
+        said = _about("mean of the worst hundredth", figure)
+        yield _row(key, "es99", *figure.shortfall(WORST_HUNDREDTH), said, share)
+    least, greatest = figure.ends()
+    yield _row(key, "min", least, None, status, share)
+    yield _row(key, "max", greatest, None, "largest simulated", share)
 
 
-def expected_shortfall(sample: Sample, values: Array, level: float) -> tuple[float, float | None]:
-    """The mean of the worst (highest) 1 - level of futures, and its standard error.
-
-    q + E (x - q)+ / (1 - level) with q the quantile at the level: Rockafellar, R. T. and Uryasev, S. (2000),
-    "Optimization of conditional value-at-risk", Journal of Risk 2(3). To first order the error of q drops
-    out.
-    """
-    q = sample.quantiles(values, (level,))[0][0]
-    assert q is not None
-    beyond, error = sample.mean(np.maximum(values - q, 0.0))
-    return q + beyond / (1.0 - level), None if error is None else error / (1.0 - level)
+def _quantiles(key: Key, figure: Figure, status: str, share: float) -> Iterator[Row]:
+    found = figure.quantiles(tuple(QUANTILES.values()))
+    for name, (value, error) in zip(QUANTILES, found, strict=True):
+        yield _row(key, name, value, error, _about(status, figure), share)
 
 
-def _quantiles(sample: Sample, values: Array) -> Iterator[tuple[str, tuple[float | None, float | None]]]:
-    yield from zip(QUANTILES, sample.quantiles(values, tuple(QUANTILES.values())), strict=True)
+def _about(status: str, figure: Figure) -> str:
+    """A status that says so where a figure is read off a sketch."""
+    if figure.within == 0.0:
+        return status
+    sketched = f"{SKETCHED} within {figure.within:.1%}"
+    return sketched if status == "ok" else f"{status}; {sketched}"
 
 
-def _probability(key: Key, values: Array, sample: Sample) -> Iterator[Row]:
-    p, error = sample.share(values)
-    yield _row(key, "probability", p, error, "ok", 1.0)
-
-
-def _loss(key: Key, values: Array, sample: Sample) -> Iterator[Row]:
-    lost = values > 0.0
-    p, error = sample.share(lost)
+def _loss(key: Key, figure: Figure) -> Iterator[Row]:
+    (p, error), given = figure.above_nil()
     yield _row(key, "probability", p, error, "ok", 1.0, "share of paths")
-    if not lost.any():
+    if p == 0.0:
         yield _row(key, "given_loss", None, None, "no path has a loss", 0.0)
         return
-    mean, spread = sample.on(lost).mean(values[lost])
-    yield _row(key, "given_loss", mean, spread, "mean of paths with a loss", p)
+    yield _row(key, "given_loss", *given, "mean of paths with a loss", p)
 
 
 def _row(

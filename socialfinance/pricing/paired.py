@@ -164,7 +164,7 @@ class Reader:
     def read(self, portfolio: Portfolio, paths: int | None = None) -> tuple[Reading, ...]:
         """The figures under these terms, on all paths or on the first of them."""
         count, ready = paths or self.paths, self._ready(portfolio)
-        kept = Kept(count)
+        kept = Kept(count, groups=None)  # groups of paths are left out in turn: all units are needed
         for first in range(0, count, CHUNK):
             block = run_block(ready, self.seed, first, min(CHUNK, count - first), compare=False)
             block.figures = {key: one for key, one in block.figures.items() if self._needs(key)}

@@ -1,7 +1,7 @@
 """The reference fund: 40 deals of every structure x 40 quarters, notes over them and a pooled guarantee.
 
-Bonds as in ``reference.py``, and the shipped demonstrations again and again under other draws. Their terms are
-the shipped ones; that a single fund holds them all is invented.
+Bonds as in ``reference.py``, and the shipped demonstrations again and again under other draws. Their terms
+are the shipped ones; that a single fund holds them all is invented.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from tests.bench.page import PerformancePage
 from tests.bench.reference import reference_fund
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
-PATHS = 100_000
+PATHS, ROWS_OF_FLOWS = 32_768, 100_000
 ROUNDS = 3
 FUND, RATES, COUNTS = "The reference fund", "IRR of each path", "Counts of people"
 NOTES, AWKWARD = "A fund with notes", "IRR of awkward rows"
@@ -119,19 +119,23 @@ def test_irr_against_its_peers(page: PerformancePage, monkeypatch: pytest.Monkey
         ("What", "Rows", "Microseconds a row", "Rows in the time pyxirr takes for one"),
     )
     rng = np.random.default_rng(1)
-    flows = np.concatenate([-rng.uniform(50, 150, (8, PATHS)), rng.uniform(0, 60, (33, PATHS))])
+    flows = np.concatenate(
+        [-rng.uniform(50, 150, (8, ROWS_OF_FLOWS)), rng.uniform(0, 60, (33, ROWS_OF_FLOWS))]
+    )
     rows = [list(row) for row in flows[:, :2000].T]
 
     def ours(form: str) -> float:
         monkeypatch.setenv("SOCIALFINANCE_BACKEND", form)
-        return seconds(lambda: irr(flows)) / PATHS
+        return seconds(lambda: irr(flows)) / ROWS_OF_FLOWS
 
     def theirs(peer: Callable[[list[float]], float], some: int) -> float:
         return seconds(lambda: [peer(row) for row in rows[:some]]) / some
 
     peers = {"pyxirr.irr": (pyxirr.irr, 2000), "numpy_financial.irr": (numpy_financial.irr, 100)}
     forms = ["numba", "numpy"] if luck.backend() == "numba" else ["numpy"]
-    works = {f"socialfinance.irr, {form} backend": (lambda form=form: ours(form), PATHS) for form in forms}
+    works = {
+        f"socialfinance.irr, {form} backend": (lambda form=form: ours(form), ROWS_OF_FLOWS) for form in forms
+    }
     for form in forms:
         monkeypatch.setenv("SOCIALFINANCE_BACKEND", form)
         rates = irr(flows)

@@ -119,7 +119,7 @@ def test_a_run_whose_worker_was_killed_goes_on_with_another(tmp_path):
     with started(tmp_path, "2", paths="20000") as process:
         first = workers_of(process, 2)
         os.kill(first[0], signal.SIGKILL)
-        out, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=120)
 
     assert process.returncode == 0
     assert "Took" in err

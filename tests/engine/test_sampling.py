@@ -192,7 +192,7 @@ def rows_of_one_run(plan: Spread, seed: int, keys: set[Key]) -> dict[tuple[Key, 
     return {
         (key, row.statistic): row
         for key in keys
-        for row in figure_rows(key, kept.figures, kept.rows, kept.sample)
+        for row in figure_rows(key, kept.figure, kept.rows, kept.sample)
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from socialfinance.measures.figure import ByPath
 from socialfinance.measures.paths import Key, investor_figures, payer_figures
 from socialfinance.measures.sample import quantile
 from socialfinance.measures.statistics import back_by_half_life, expected_flow_irr, irr_rows, rows_of
@@ -42,7 +43,8 @@ def test_payer_figures() -> None:
 
 def test_a_total_loss_ranks_below_every_rate_and_is_never_in_the_mean() -> None:
     figures = investor_figures(IN, BACK, 0.1)
-    found = {row.statistic: row for row in irr_rows(KEY, figures["irr"][1], figures["irr_status"][1])}
+    by_path = [ByPath(figures[name][1]) for name in ("irr", "irr_status")]
+    found = {row.statistic: row for row in irr_rows(KEY, *by_path)}
     assert found["share_total_loss"].value == 0.25
     assert found["share_none"].value == 0.25
     assert found["p5"].value == -1.0
@@ -106,7 +108,7 @@ def test_error_of_the_headline_by_hand() -> None:
 
 def test_loss_rows() -> None:
     key = KEY._replace(measure="loss", unit="pounds")
-    found = {row.statistic: row.value for row in rows_of(key, np.array([0.0, 20.0, 100.0, 0.0]))}
+    found = {row.statistic: row.value for row in rows_of(key, ByPath(np.array([0.0, 20.0, 100.0, 0.0])))}
     assert found["probability"] == 0.5
     assert found["given_loss"] == 60.0
     assert found["mean"] == 30.0
