@@ -28,7 +28,7 @@ FRONT_DOOR = "__init__"
 """The package's own ``__init__.py`` hands out names from any room. Like ``__main__.py``, it is no room."""
 THIN_DOORS = "results"
 """``Result.to_json`` and its like import their writer when used: imports in functions here may go up."""
-HEAVY = ("numba", "numpy", "pandas", "pydantic", "rich", "ruamel", "scipy")
+HEAVY = ("distributed", "numba", "numpy", "pandas", "pydantic", "rich", "ruamel", "scipy")
 """What takes long to import, so only those who use it wait for it."""
 
 

@@ -13,7 +13,7 @@ from socialfinance.measures.paths import Key
 from socialfinance.measures.sketch import Sketch, sketch
 
 Array = NDArray[np.float64]
-AT_ONCE = 64
+AT_ONCE = 8
 """Figures whose moments are taken at once: enough to hide Python's overhead, few enough for the cache."""
 
 
@@ -73,15 +73,16 @@ def moments(values: Array, unit: int) -> Array:
     if units * unit > paths:
         values = np.pad(values, ((0, 0), (0, units * unit - paths)), constant_values=np.nan)
     table = values.reshape(figures, units, unit)
-    absent = np.isnan(table)
-    n = np.full((figures, units), float(unit))
-    if absent.any():
-        n -= absent.sum(axis=2)
-        table = np.where(absent, 0.0, table)
+    n, absent = np.full((figures, units), float(unit)), None
     with np.errstate(invalid="ignore", over="ignore"):  # a figure that overflowed has a status that says so
         total = table.sum(axis=2)
+        if np.isnan(total).any():
+            absent = np.isnan(table)
+            n -= absent.sum(axis=2)
+            table = np.where(absent, 0.0, table)
+            total = table.sum(axis=2)
         apart = table - (total / np.maximum(n, 1.0))[:, :, None]
-        if absent.any():
+        if absent is not None:
             apart[absent] = 0.0
         squares = np.square(apart, out=apart).sum(axis=2)
     return np.stack([n, total, squares], axis=2).swapaxes(0, 1)

@@ -53,11 +53,13 @@ class Estimate(NamedTuple):
     chunk: int
     workers: int
     kept_bytes: int
+    """of figures by path, twice, as they arrive in blocks: what grows with paths"""
     working_bytes: int
+    """of the blocks in work, and of sums and sketches"""
 
     @property
     def total_bytes(self) -> int:
-        """Kept figures and the blocks in work together."""
+        """All of it."""
         return self.kept_bytes + self.working_bytes
 
 
@@ -189,22 +191,23 @@ def estimate(
     if ready.fund is not None:
         more, at_once, net = fund_needs(ready, ready.fund)
         figures, shared, by_row = figures + more, shared + at_once, by_row + net
-    kept = _kept_bytes(ready, paths, figures, keep)
-    kept += 2 * 8 * by_row * (ready.calendar.quarters + 1) * min(GROUPS, -(-paths // FINE))
-    return Estimate(paths, width, threads, kept, threads * 8 * width * (working + shared))
+    by_path = _by_path(ready, figures, keep)
+    held = 2 * 8 * by_row * (ready.calendar.quarters + 1) * min(GROUPS, -(-paths // FINE))
+    held += 2 * BUCKET_BYTES * min(paths, BUCKETS) * (figures - by_path)
+    at_work = threads * 8 * width * (working + shared)
+    return Estimate(paths, width, threads, 2 * 8 * by_path * paths, held + at_work)
 
 
-def _kept_bytes(ready: ReadyPortfolio, paths: int, figures: int, keep: Keep) -> int:
-    """What figures take: by path, twice, as they arrive in blocks; the others in sketches."""
+def _by_path(ready: ReadyPortfolio, figures: int, keep: Keep) -> int:
+    """How many of the figures are kept by path: all, or those of rows over all paths and those named."""
     if keep.everything:
-        return 2 * 8 * figures * paths
+        return figures
     by_path = len(keep.names) * (len(ready.calendar.financial_years) + 3)
     if ready.fund is not None:
         runs = 2 if ready.fund.policy is not None else 1
         by_path += runs * (2 * len(ready.fund.names) + len(ready.fund.positions))
         by_path += (runs - 1) * (4 * len(ready.calendar.financial_years) + 6)
-    by_path = min(by_path, figures)
-    return 2 * 8 * by_path * paths + 2 * BUCKET_BYTES * min(paths, BUCKETS) * (figures - by_path)
+    return min(by_path, figures)
 
 
 def fund_needs(ready: ReadyPortfolio, fund: ReadyFund) -> tuple[int, int, int]:
@@ -226,7 +229,8 @@ def check_memory(needs: Estimate) -> None:
         most = int(needs.paths * max(have - needs.working_bytes, 0) / max(needs.kept_bytes, 1))
         raise InputError(
             f"needs about {needs.total_bytes / 2**30:,.1f} GiB of memory, {have / 2**30:,.1f} GiB are free",
-            field="paths", given=needs.paths, allowed=f"up to about {most:,} paths on this machine",
+            field="paths", given=needs.paths,
+            allowed=f"up to about {most:,} paths on this machine; keep 'sums' takes the least",
         )  # fmt: skip
 
 

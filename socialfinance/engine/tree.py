@@ -100,6 +100,10 @@ class Tree(Generic[K]):
         for begin, level, number in waiting:
             one, group = self._levels[level][number], begin // size
             found[group] = self._join(found[group], one) if group in found else one
+        units, shape = -(-self.paths // self.unit), next(iter(found.values())).shape
+        for group in range(-(-units // size)):
+            if group not in found:  # nothing at all came of these paths
+                found[group] = self._nil(np.array([group]), self.top, shape)[0]
         return np.stack([found[group] for group in sorted(found)])
 
     def _put(self, level: int, number: int, one: Array) -> None:

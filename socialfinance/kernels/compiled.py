@@ -61,7 +61,8 @@ def _product(typing: Any, a: Any, b: Any) -> Any:
         high = builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), word)
         return context.make_tuple(builder, signature.return_type, (high, builder.trunc(product, word)))
 
-    return types.UniTuple(types.uint64, 2)(types.uint64, types.uint64), emit
+    two: Any = types.UniTuple
+    return two(types.uint64, 2)(types.uint64, types.uint64), emit
 
 
 @_intrinsic

@@ -46,7 +46,7 @@ MOST_PROGRAMS = 32
 """Programs kept for one function on one shape; what decides otherwise again is left to NumPy."""
 NEVER = -(10**18)
 SPECIAL = frozenset({0.0, 1.0, float("inf")})
-"""Numbers that say whether a term is there at all: where one never changes, it is written into the program."""
+"""Numbers that say whether a term is there at all: one that never changes is written into the program."""
 
 
 class Variant:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,10 @@ WITHIN = 2.0**-BITS
 """Widest bucket over its end nearer nil, and so the most by which a quantile can be off, relatively: 0.1%."""
 NIL = 1e-9
 """What is nearer nil than this is in one bucket with nil: there the error is absolute."""
-DENSE = 2**17
-"""Buckets from the first to the last of a block up to which they are counted side by side."""
+BEFORE = (int(np.float64(NIL).view(np.int64)) >> (52 - BITS)) - 1
+"""What the bits of a bucket's values are above its number: that next to nil's is 1."""
+SHORT = 2**16
+"""Buckets from the first to the last up to which their numbers fit 16 bits, and are sorted in no time."""
 BUCKET_BYTES = 4 + 4 + 8 + 8
 """Of one bucket: number, count, least and greatest value."""
 
@@ -50,7 +52,7 @@ class Sketch(NamedTuple):
 def buckets(values: Array) -> NDArray[np.int64]:
     """The bucket of each value: nil's is 0, and they are ordered as values are."""
     size = np.abs(values)
-    number = size.view(np.int64) >> (52 - BITS)
+    number = (size.view(np.int64) >> (52 - BITS)) - BEFORE
     number[size < NIL] = 0
     return np.where(values < 0.0, -number, number)
 
@@ -61,11 +63,13 @@ def sketch(values: Array) -> Sketch:
     if low == high:
         return all_alike(float(low), len(values))
     there = values[~np.isnan(values)] if np.isnan(low) else values
-    missing = len(values) - len(there)
-    if not len(there):
-        none = np.zeros(0)
-        return Sketch(none.astype(np.int32), none.astype(np.uint32), none, none, missing)
-    return Sketch(*_counted(there), missing)
+    number, missing = buckets(there), len(values) - len(there)
+    if not len(there) or number.max() - number.min() < SHORT:
+        return Sketch(*_counted(there, number), missing)
+    sides = [side for side in (number < 0, number == 0, number > 0) if side.any()]
+    parts = [_counted(there[side], number[side]) for side in sides]
+    bucket, counts, least, greatest = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return Sketch(bucket, counts, least, greatest, missing)
 
 
 def all_alike(value: float, count: int) -> Sketch:
@@ -75,22 +79,26 @@ def all_alike(value: float, count: int) -> Sketch:
     return Sketch(bucket, np.array([count], dtype=np.uint32), only, only.copy())
 
 
-def _counted(values: Array) -> tuple[NDArray[np.int32], NDArray[np.uint32], Array, Array]:
-    number = buckets(values)
-    first, last = int(number.min()), int(number.max())
-    if last - first < DENSE:
-        known, place = np.arange(first, last + 1), number - first
-    else:
-        known, place = np.unique(number, return_inverse=True)
-    count = np.bincount(place, minlength=len(known))
-    least, greatest = np.full(len(known), np.inf), np.full(len(known), -np.inf)
-    np.minimum.at(least, place, values)
-    np.maximum.at(greatest, place, values)
-    full = count > 0
+def _counted(
+    values: Array, number: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.uint32], Array, Array]:
+    """Bucket, count, least and greatest of those that occur."""
+    if not len(values):
+        return np.zeros(0, np.int32), np.zeros(0, np.uint32), values, values
+    first = number.min()
+    short = number.max() - first < SHORT
+    order = np.argsort((number - first).astype(np.uint16) if short else number, kind="stable")
+    values, number = values[order] + 0.0, number[order]  # nil has no sign, whichever came first
+    at = _starts(number)
     return (
-        known[full].astype(np.int32), count[full].astype(np.uint32),
-        least[full] + 0.0, greatest[full] + 0.0,  # nil has no sign, whichever came first
+        number[at].astype(np.int32), np.diff(at, append=len(number)).astype(np.uint32),
+        np.minimum.reduceat(values, at), np.maximum.reduceat(values, at),
     )  # fmt: skip
+
+
+def _starts(number: NDArray[Any]) -> NDArray[np.int64]:
+    """Where a bucket's run begins, of buckets in order."""
+    return np.concatenate([[0], np.flatnonzero(number[1:] != number[:-1]) + 1])
 
 
 def merged(parts: Sequence[Sketch]) -> Sketch:
@@ -101,7 +109,7 @@ def merged(parts: Sequence[Sketch]) -> Sketch:
         return parts[0]._replace(missing=missing)
     order = np.argsort(bucket, kind="stable")
     bucket = bucket[order]
-    at = np.concatenate([[0], np.flatnonzero(bucket[1:] != bucket[:-1]) + 1])
+    at = _starts(bucket)
     count, least, greatest = (
         np.concatenate([part[i] for part in parts])[order] for i in (1, 2, 3)
     )  # fmt: skip

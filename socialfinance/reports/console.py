@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from socialfinance.core.currency import CURRENCIES, Code
 from socialfinance.engine.ready import ReadyPortfolio, prepare
+from socialfinance.measures.sketch import WITHIN
+from socialfinance.measures.statistics import SKETCHED
 from socialfinance.reports import (
     built,
     fund,
@@ -70,6 +72,13 @@ def _spread_on_purpose(result: Result) -> str:
     return said + ". The errors are those between sets."
 
 
+def _off_a_sketch(result: Result) -> str:
+    """What the mark of a figure means, where not all were kept by path."""
+    if "keep" not in result.extra:
+        return ""
+    return f" Figures marked {SKETCHED} are read off a sketch, and within {WITHIN:.1%} of the exact ones."
+
+
 def what_this_is(page: Page, figures: Figures) -> None:
     """What was run, on what, and how far it can be trusted."""
     result, ready = figures.result, figures.ready
@@ -79,7 +88,8 @@ def what_this_is(page: Page, figures: Figures) -> None:
     page.say(
         f"{_many(len(ready.deals), 'deal')}{_with_whom(figures)} over {calendar.quarters} quarters from "
         f"{day(calendar.start)} to {day(calendar.row_date(calendar.quarters))}.",
-        f"{result.paths:,} simulated futures, seed {result.seed}.{_spread_on_purpose(result)}",
+        f"{result.paths:,} simulated futures, seed {result.seed}.{_spread_on_purpose(result)}"
+        f"{_off_a_sketch(result)}",
     )
     if result.set:
         page.say(changed_line(result.set))

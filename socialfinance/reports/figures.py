@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from socialfinance.core.parties import PUBLIC
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio
-from socialfinance.measures.statistics import Row
+from socialfinance.measures.statistics import SKETCHED, Row
 from socialfinance.reports.numbers import NOTHING, PERCENT, Scale, text, with_error
 from socialfinance.reports.page import Page
 from socialfinance.results.result import Result
@@ -97,13 +97,16 @@ def can_end_early(deal: ReadyDeal) -> bool:
 
 
 def cell(row: Row | None, scale: Scale, page: Page, error: bool = False) -> str:
-    """A figure in a table; where it does not exist, a mark and a footnote that says why."""
+    """A figure in a table; where it does not exist, a mark and a footnote that says why.
+
+    One that is read off a sketch is marked too (``measures/sketch.py``).
+    """
     if row is None:
         return NOTHING
     if row.value is None:
         return f"none {page.note(reason(row))}"
-    write = with_error if error else text
-    return write(row.value, row.standard_error, scale)
+    written = (with_error if error else text)(row.value, row.standard_error, scale)
+    return f"{SKETCHED}{written}" if SKETCHED in row.status else written
 
 
 def reason(row: Row) -> str:

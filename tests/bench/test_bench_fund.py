@@ -193,7 +193,7 @@ def test_who_runs_the_blocks(page: PerformancePage) -> None:
     pytest.importorskip("distributed")
     page.table(
         EXECUTORS,
-        f"Eight bonds, {4 * PATHS:,} paths, two workers; starting them counts.",
+        f"Eight bonds, {2 * PATHS:,} paths, two workers; starting them counts.",
         ("Who", "Seconds", "Times two processes"),
     )
     fund, how = reference_fund(8), {"seed": 7, "compare": False}
@@ -206,7 +206,7 @@ def test_who_runs_the_blocks(page: PerformancePage) -> None:
 
     def took(name: str) -> float:
         return seconds(
-            lambda: results[name].append(simulate(fund, 4 * PATHS, **how, **ways[name]))  # type: ignore[arg-type]
+            lambda: results[name].append(simulate(fund, 2 * PATHS, **how, **ways[name]))  # type: ignore[arg-type]
         )
 
     times = in_turn(*(lambda name=name: took(name) for name in ways), rounds=1)

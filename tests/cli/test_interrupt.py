@@ -35,12 +35,11 @@ def started(folder, workers, paths="1000000", output="run.json"):
 
 def children(process):
     """The process numbers of what it has started."""
-    try:
-        return [
-            int(one) for one in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        ]
-    except FileNotFoundError:
-        return []
+    found = []
+    for thread in Path(f"/proc/{process.pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            found += [int(one) for one in thread.read_text().split()]
+    return found
 
 
 def workers_of(process, wanted):

@@ -182,12 +182,16 @@ class Workers:
         ({**installed(), "socialfinance": "0.0.9"}, "worker-1: socialfinance 0.0.9 where here it is"),
         ({**installed(), "arithmetic": "x"}, "worker-1: arithmetic x where here it is"),
         ("cannot import socialfinance: No module", "worker-1: cannot import socialfinance: No module"),
-        (OSError("it has gone"), "worker-1: cannot be asked: it has gone"),
+        (ValueError("of another kind"), "worker-1: cannot be asked: of another kind"),
     ],
 )
 def test_workers_that_would_give_other_bits_are_refused(answer: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         dask._check(Workers(dict(installed()), answer))
+
+
+def test_a_worker_that_is_lost_while_it_is_asked_is_none_of_the_workers() -> None:
+    dask._check(Workers(dict(installed()), OSError("stream is closed")))
 
 
 def test_a_worker_that_comes_later_is_held_to_the_same() -> None:
@@ -317,9 +321,8 @@ def test_a_cluster_that_is_gone_is_one_line(tmp_path: Path, monkeypatch: Any, ca
     ):
         wait_for(address, 1)
         ends = scheduler if who == "scheduler" else worker
-        killer = subprocess.Popen(["sh", "-c", f"sleep 3; kill -9 {ends.pid}"])
-        assert main([*words, "--scheduler", address]) == 1
-        killer.wait()
+        with subprocess.Popen(["sh", "-c", f"sleep 6; kill -9 {ends.pid}"]):
+            assert main([*words, "--scheduler", address]) == 1
     out, err = capfd.readouterr()
     assert out == ""
     assert err.count("\n") == 1
