@@ -10,7 +10,7 @@ import time
 import warnings
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Any
@@ -116,11 +116,12 @@ class _Flight:
 
     def recall(self) -> None:
         """Let go of all that is there; after an error nobody waits for it."""
-        if self._client.status == "running":
-            if self._flying:
-                self._client.cancel(list(self._flying), force=True)
-            for future in (*self._flying, self._work):
-                future.release()
+        with suppress(OSError):  # whoever is gone holds nothing
+            if self._client.status == "running":
+                if self._flying:
+                    self._client.cancel(list(self._flying), force=True)
+                for future in (*self._flying, self._work):
+                    future.release()
         self._flying.clear()
 
 
@@ -298,13 +299,12 @@ def _in_words(client: Any) -> Iterator[None]:
     from concurrent.futures import CancelledError
 
     from distributed import KilledWorker
-    from distributed.comm import CommClosedError
 
     try:
         yield
     except KilledWorker:
         raise RunError(f"the workers that took a block of paths died one after the other, {LESS}") from None
-    except (CancelledError, CommClosedError, TimeoutError, ConnectionError):
+    except (CancelledError, OSError):  # of a connection that is lost: some of Dask are of no nearer kind
         raise _gone(client) from None
     except ImportError as error:
         raise RunError(f"a worker cannot import what a block needs: {error}") from None
