@@ -93,7 +93,7 @@ class Points:
         drawn = np.empty(len(paths))
         for one in np.unique(member):
             here = member == one
-            drawn[here] = self._table(int(one))[index[here], self.place[names]]
+            drawn[here] = self._table(int(one))[self.place[names]][index[here]]
         tilt = self.tilts.get(names)
         if tilt is not None:
             bad = index >= self.size // 2
@@ -111,7 +111,7 @@ class Points:
         return weights
 
     def _table(self, member: int) -> Array:
-        """The points ``(path, dimension)`` of one set."""
+        """The points ``(dimension, path)`` of one set."""
         if member not in self._tables:
             from scipy.stats.qmc import Sobol
 
@@ -119,7 +119,7 @@ class Points:
                 self._tables.pop(next(iter(self._tables)))
             source = np.random.default_rng(key(self.seed, "points", member))
             made = Sobol(len(self.place), scramble=True, rng=source).random(self.size)
-            self._tables[member] = made + MIDDLE
+            self._tables[member] = np.ascontiguousarray(made.T) + MIDDLE
         return self._tables[member]
 
 

@@ -32,7 +32,6 @@ PATHS, ROWS_OF_FLOWS = 32_768, 100_000
 ROUNDS = 3
 FUND, RATES, COUNTS = "The reference fund", "IRR of each path", "Counts of people"
 NOTES, AWKWARD = "A fund with notes", "IRR of awkward rows"
-TITLES = (FUND, RATES, AWKWARD, COUNTS, NOTES)
 
 
 def numbers_a_path(fund: Any, monkeypatch: pytest.MonkeyPatch, compare: bool) -> float:
@@ -40,7 +39,7 @@ def numbers_a_path(fund: Any, monkeypatch: pytest.MonkeyPatch, compare: bool) ->
     used, paths = [0.0], 512
 
     def counted(n: Any, p: Any, given: luck.Luck) -> Any:
-        used[0] += float(np.count_nonzero(np.broadcast_to(np.asarray(n) > 0, (paths,))))
+        used[0] += float(np.count_nonzero(np.broadcast_to(np.asarray(n) > 0, np.shape(given.path))))
         return luck.count(n, p, given)
 
     def drawn(key0: int, key1: int, periods: range, numbers: Any) -> Any:

@@ -35,7 +35,6 @@ STRUCTURES: dict[str, tuple[Callable[[], Portfolio], str]] = {
     "credit line": (lambda: sf.load("demo-credit-line").portfolio, "credit_step"),
     "loan pool": (lambda: sf.load("demo-loan-pool").portfolio, "pool_step"),
     "asset-backed vehicle": (lambda: sf.load("demo-asset-backed").portfolio, "asset_backed_step"),
-    "income strip": (lambda: sf.load("demo-income-strip").portfolio, "income_strip"),
     "grant": (lambda: sf.load("demo-grant").portfolio, "grant_step"),
     "people's programme, counts included": (lambda: reference_fund(1), "delivery"),
 }

@@ -25,7 +25,6 @@ from tests.bench.test_bench import floor, in_turn, numbers_a_path, seconds
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
 MIXED, PEERS, GROWTH = "A fund of all structures", "The same done otherwise", "As it grows"
 MEMORY, PROFILE, EXECUTORS = "Peak memory", "Where the time goes", "Who runs the blocks"
-TITLES = (MIXED, PEERS, GROWTH, MEMORY, PROFILE, EXECUTORS)
 PATHS = 32_768
 ROOMS = (
     ("luck: uniforms and people counted", ("kernels/compiled.py", "kernels/luck.py")),
@@ -125,11 +124,11 @@ def _blocks(fund: Portfolio, paths: int) -> float:
 
 
 PEAK = """
-import resource, sys
+import sys
 import socialfinance as sf
 keep = "all" if sys.argv[2] == "all" else "sums"
 sf.simulate("demo-guaranteed-debt", int(sys.argv[1]), 7, workers=1, compare=False, keep=keep)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
