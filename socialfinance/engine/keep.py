@@ -29,6 +29,18 @@ class Name(NamedTuple):
         measures = (self.measure, "irr_status") if self.measure == "irr" else (self.measure,)
         return key.deal == self.deal and self.who in (key.party, key.role) and key.measure in measures
 
+    def among(self, keys: Iterable[Key], field: str) -> list[Key]:
+        """The keys that it means, in order. InputError where there is none."""
+        known = sorted(keys)
+        mine = [key for key in known if self.means(key)]
+        if not mine:
+            theirs = sorted({f"{k.party or k.role}.{k.measure}" for k in known if k.deal == self.deal})
+            raise InputError(
+                "names no figure by path", field=field, given=self.text,
+                allowed=", ".join(theirs[:40]) or FORM,
+            )  # fmt: skip
+        return mine
+
 
 class Keep(NamedTuple):
     """Whether all figures are kept by path; if not, which beside those that rows over all paths need."""
@@ -52,12 +64,7 @@ class Keep(NamedTuple):
         """InputError where a name is that of no figure."""
         known = list(keys)
         for name in self.names:
-            if not any(name.means(key) for key in known):
-                theirs = sorted({f"{k.party or k.role}.{k.measure}" for k in known if k.deal == name.deal})
-                raise InputError(
-                    "names no figure by path", field="keep", given=name.text,
-                    allowed=", ".join(theirs[:40]) or FORM,
-                )  # fmt: skip
+            name.among(known, "keep")
 
     def told(self) -> dict[str, Any]:
         """What a reader of the result should know of it."""
@@ -77,12 +84,13 @@ def what_to_keep(keep: str | Sequence[str]) -> Keep:
         if len(words) > 1:
             raise InputError("keeps all anyway", field="keep", given=" ".join(words), allowed=ALLOWED)
         return ALL
-    return Keep(False, tuple(_name(word) for word in words if word != "sums"))
+    return Keep(False, tuple(named(word, "keep", ALLOWED) for word in words if word != "sums"))
 
 
-def _name(text: str) -> Name:
+def named(text: str, field: str, allowed: str = FORM) -> Name:
+    """Read ``[deal:]who.measure``; InputError where it is not such."""
     deal, _, rest = text.rpartition(":")
     who, _, measure = rest.strip().rpartition(".")
     if not (who and measure):
-        raise InputError("names no figure", field="keep", given=text, allowed=ALLOWED)
+        raise InputError("names no figure", field=field, given=text, allowed=allowed)
     return Name(text, deal.strip(), who, measure)

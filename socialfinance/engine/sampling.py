@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from socialfinance.core.errors import InputError
 from socialfinance.engine.block import run_block
 from socialfinance.engine.deal import own_draws
+from socialfinance.engine.keep import named
 from socialfinance.engine.ready import ReadyPortfolio, drawn, futures_of
 from socialfinance.measures.paths import Key
 from socialfinance.measures.sample import InSets, Sample
@@ -88,15 +89,23 @@ def spread(ready: ReadyPortfolio, seed: int, paths: int, tail: str | None = None
 
     ``tail`` names a figure by path, ``[deal:]who.measure``, whose worst values are its highest: half of the
     futures are then drawn where it is at its worst. What matters, and what makes bad times, is learnt from a
-    pilot of points of its own.
+    pilot of points of its own. InputError where there is no such figure, or no such times.
     """
     size, sets = sizes(paths)
-    count = PILOT if tail is None else TAIL_PILOT
+    bad = None if tail is None else named(tail, "tail")
+    count = PILOT if bad is None else TAIL_PILOT
     pilot = Points(seed, count, streams(ready))
     figures = _pilot_figures(replace(ready, points=pilot), seed, count)
     points = Points(seed, size, _by_weight(pilot, _totals(figures)))
-    tilts = {} if tail is None else _tilts(pilot, _named(figures, tail))
-    return Spread(points.tilted(tilts), size * sets, tail if tilts and tail else "", count)
+    if bad is None:
+        return Spread(points, size * sets, "", count)
+    tilts = _tilts(pilot, figures[bad.among(figures, "tail")[0]])
+    if not tilts:
+        raise InputError(
+            "has no worst futures that anything drawn once a path brings about", field="tail", given=tail,
+            allowed="a figure that does, or none",
+        )  # fmt: skip
+    return Spread(points.tilted(tilts), size * sets, bad.text, count)
 
 
 def streams(ready: ReadyPortfolio) -> tuple[Names, ...]:
@@ -162,22 +171,6 @@ def _by_weight(pilot: Points, totals: list[Array]) -> tuple[Names, ...]:
 
 def _explained(x: Array, y: Array) -> float:
     return float(np.corrcoef(x, y)[0, 1] ** 2) if y.std() > 0.0 else 0.0
-
-
-def _named(figures: Mapping[Key, Array], tail: str) -> Array:
-    deal, _, rest = tail.rpartition(":")
-    who, _, measure = rest.strip().rpartition(".")
-    mine = [
-        key for key in sorted(figures)
-        if key.deal == deal.strip() and key.measure == measure and who in (key.party, key.role)
-    ]  # fmt: skip
-    if not mine:
-        known = sorted({f"{k.party or k.role}.{k.measure}" for k in figures if k.deal == deal.strip()})
-        raise InputError(
-            "names no figure by path", field="tail", given=tail,
-            allowed=", ".join(known[:40]) or "[DEAL:]WHO.MEASURE",
-        )  # fmt: skip
-    return figures[mine[0]]
 
 
 def _tilts(pilot: Points, bad: Array) -> dict[Names, Tilt]:

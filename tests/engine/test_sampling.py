@@ -153,6 +153,12 @@ WRONG = {
         "tail",
         "all investors.gain",
     ),
+    "no form": ({"paths": LEAST, "sampling": "auto", "tail": "calls"}, "tail", "[DEAL:]WHO.MEASURE"),
+    "nothing bad": (
+        {"paths": LEAST, "sampling": "auto", "tail": f"{DEAL}: lender.irr_status"},
+        "tail",
+        "a figure that does",
+    ),
     "no figure": ({"accuracy": {"npv": 1.0}}, "accuracy", "WHO.MEASURE.STATISTIC"),
     "not in the run": ({"accuracy": {f"{DEAL}: mars.npv.mean": 1.0}}, "accuracy", "investor, lender"),
     "no such measure": ({"accuracy": {f"{DEAL}: lender.worth.mean": 1.0}}, "accuracy", "npv, peak"),
