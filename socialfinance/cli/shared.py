@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from socialfinance.io.yaml import Node
 
 OK, NO_ANSWER, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
-PORTFOLIO = "a shipped portfolio (see `socialfinance list`), or a path to a .yaml file"
+PORTFOLIO = "a shipped portfolio (see `socialfinance list`), or a path to a .yaml or .xlsx file"
 
 
 def show(text: str) -> None:
@@ -122,6 +123,14 @@ def prepared(name: str, output: Path | None, changes: Sequence[str] = ()) -> tup
         return loaded, prepare(loaded.portfolio)
     except InputError as error:
         raise loaded.place(error) from None
+
+
+def day(written: str) -> date:
+    """A day on the command line: 2027-03-31."""
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{written!r} is no day: write 2027-03-31") from None
 
 
 def deal_named(ready: ReadyPortfolio, name: str) -> ReadyDeal:

@@ -10,11 +10,7 @@ from typing import NamedTuple
 from socialfinance.core.errors import InputError
 from socialfinance.council.numbers import ANY, NOT_NEGATIVE, SHARE, number
 from socialfinance.council.prices import Deflator
-
-CORRECTION = {1: 0.0, 2: -0.05, 3: -0.10, 4: -0.15, 5: -0.25, 6: -0.40}
-"""Optimism bias correction of benefits by confidence grade: 1 is a trial, or agency data under a year old; 6
-is judgement that nothing bears out, or over five years old. Source: HM Treasury and others, Supporting public
-service transformation: cost benefit analysis guidance for local partnerships, April 2014 [unverified]."""
+from socialfinance.markets.optimism_bias import CORRECTION as CORRECTION
 
 
 class Chain(NamedTuple):

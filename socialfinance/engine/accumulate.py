@@ -34,8 +34,15 @@ WHOLE = 63
 """A level of the tree that no run reaches."""
 
 
+AGAINST = "net cost instead"
+"""In place of a reason: a public body's net cost had each of its deals been done otherwise. No payment."""
+
+
 class FlowKey(NamedTuple):
-    """A leg of a deal; its columns in the flows frame."""
+    """A leg of a deal; its columns in the flows frame.
+
+    Under ``AGAINST`` the payer is a public body and the payee what all of its deals are held against.
+    """
 
     deal: str
     payer: str

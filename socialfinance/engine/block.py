@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from socialfinance.core.ledger import RESULTS, Ledger
 from socialfinance.core.parties import PUBLIC
-from socialfinance.engine.accumulate import Block, FlowKey
+from socialfinance.engine.accumulate import AGAINST, Block, FlowKey
 from socialfinance.engine.deal import Outcome, run
 from socialfinance.engine.fund import Alone, Ran, alone, run_fund, watched_reasons
 from socialfinance.engine.fund_figures import WITHOUT_POLICY, fund_figures, fund_nets, policy_figures
@@ -63,6 +63,15 @@ class FundSums:
         self.net_by_year: dict[str, Array] = {}
         self.saved_by_year: dict[str, Array] = {}
         self.paid_in, self.back = np.zeros((self.rows, paths)), np.zeros((self.rows, paths))
+        self.otherwise: dict[FlowKey, Array] = {}
+
+    def hold_against(self, deal: ReadyDeal, structure: str, ledger: Ledger) -> None:
+        """Add what public bodies would pay, net and by year, had a deal been done otherwise."""
+        for party, net in ledger.net.items():
+            if self.ready.parties[party].kind in PUBLIC:
+                key = FlowKey("", party, structure, AGAINST)
+                yearly = -on_years(self.ready, deal, by_year(net, deal.calendar.year_of_row))
+                self.otherwise[key] = self.otherwise[key] + yearly if key in self.otherwise else yearly
 
     def add(self, deal: ReadyDeal, ledger: Ledger) -> None:
         """Add one deal, whose rows begin at its own close."""
@@ -113,12 +122,13 @@ def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare:
         block.put_rows(deal.name, "investor", _placed(ready, deal, invested(own.ledger)))
         fund.add(deal, own.ledger)
         if compare:
-            block.figures.update(_compared(ready, deal, own, futures, level, count))
+            block.figures.update(_compared(ready, deal, own, futures, level, count, fund))
         if deal.varied is not None:
             figures, net = _varied(ready, deal, own, futures, level)
             block.figures.update(figures)
             block.put_rows(deal.name, "with variation", _placed(ready, deal, net))
     block.figures.update(_fund_figures(ready, fund))
+    block.put_flows(fund.otherwise)
     block.put_rows("", "investor", fund.back - fund.paid_in)
     if ready.fund is not None:
         _put_fund(ready, block, runs, seed, paths, common)
@@ -265,8 +275,12 @@ def _compared(
     futures: Futures,
     level: Sequence[Any],
     paths: int,
+    fund: FundSums,
 ) -> dict[Key, Array]:
-    """The same futures in house and at the PWLB cost of money: net cost, and the deal's less each, paired."""
+    """The same futures in house and at the PWLB cost of money: net cost, and the deal's less each, paired.
+
+    Net cost by year goes into the sums over all deals.
+    """
     ledgers = [Ledger(deal.calendar.year_of_row, paths) for _ in deal.comparators]
     others = run(deal, deal.comparators, futures, level, ledgers)
     council = deal.council
@@ -282,6 +296,7 @@ def _compared(
                 about = Key("deal", deal.name, party, structure.name, "", f"{measure}_less", "pounds")
                 found[about] = mine[measure] - theirs[measure]
     for structure, other in zip(deal.comparators, others, strict=True):
+        fund.hold_against(deal, structure.name, other.ledger)
         if structure.lowered.delivers:
             for measure, (unit, values) in counted(deal, other).items():
                 if measure in REACHED or _outcome_lost(deal, structure, measure):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,12 +10,18 @@ import numpy as np
 from socialfinance.core.ledger import Ledger
 from socialfinance.core.parties import OUTSIDE
 from socialfinance.engine.ready import ReadyDeal, ReadyStructure, Shares
-from socialfinance.instruments.base import INFINITE, Lowered, Now, flat, shaped
+from socialfinance.instruments.base import INFINITE, Lowered, Now, Restated, flat, shaped
 from socialfinance.kernels.delays import Delays
 from socialfinance.kernels.elementwise import most
 from socialfinance.kernels.quick import done, through
 from socialfinance.programmes.base import AS_PLANNED, Activity, Futures
 from socialfinance.scenarios.sources import Source, at
+
+RESTATED = {
+    "drawdown": "drawn", "capital returned": "repaid", "principal": "repaid",
+    "investor return": "earned", "interest": "earned",
+}  # fmt: skip
+"""What a payment for a reason is to a funder, where it is put right by returns."""
 
 
 class Told(NamedTuple):
@@ -59,15 +65,25 @@ class Outcome(NamedTuple):
     """the state after each row, where the ledger keeps a journal"""
 
 
-def own_draws(lowered: Lowered, source: Source, rows: int) -> list[Any]:
-    """By row, what a structure drew, in the shape in which it asks for it."""
+def own_draws(lowered: Lowered, source: Source, rows: int, over: int = 0) -> list[Any]:
+    """By row, what a structure drew, in the shape in which it asks for it.
+
+    Rows 1 to ``over`` are over, and what can happen there by chance has not.
+    """
     values = [
         source.uniforms(one.name)
         if one.given is None
         else source.value(f"instrument.{one.name}", one.given, one.bad)
         for one in flat(lowered.draws)
     ]
-    return [shaped(lowered.draws, (at(value, row) for value in values)) for row in range(rows)]
+    by_chance = [one.given is None for one in flat(lowered.draws)]
+
+    def of(row: int) -> Iterator[Any]:
+        past = 0 < row <= over
+        for value, chance in zip(values, by_chance, strict=True):
+            yield 1.0 if chance and past else at(value, row)
+
+    return [shaped(lowered.draws, of(row)) for row in range(rows)]
 
 
 def periods(
@@ -88,7 +104,8 @@ def periods(
     state, delays, orders = programme.opening, Delays(programme.lags), AS_PLANNED
     play = through(programme.play, ledgers[0].paths)
     steps = [through(s.lowered.step, ledgers[0].paths) for s in structures]
-    drawn = [own_draws(s.lowered, futures.source, futures.rows) for s in structures]
+    over = len(programme.known) - 1
+    drawn = [own_draws(s.lowered, futures.source, futures.rows, over) for s in structures]
     own = [[s.lowered.opening, Delays(s.lowered.lags)] for s in structures]
     history: list[list[Any]] = [[] for _ in structures]
     activity: list[Activity] = []
@@ -117,6 +134,8 @@ def periods(
                 steered = told
             slot[0], payments, ordered, moved = step(lowered.terms, slot[0], given)
             slot[1].enter(moved)
+            if row < len(structure.cash) and structure.cash[row]:
+                slot[0], payments = _really_paid(structure, row, slot[0], payments)
             if ledger.journal is not None:
                 states.append(slot[0])
             next_orders = ordered if structure is structures[0] else next_orders
@@ -131,6 +150,30 @@ def periods(
         Outcome(structure.lowered, ledger, slot[0], activity, slot[1].held(), futures, states)
         for structure, ledger, slot, states in zip(structures, ledgers, own, history, strict=True)
     ]
+
+
+def _really_paid(structure: ReadyStructure, row: int, state: Any, payments: Any) -> tuple[Any, Any]:
+    """The row's payments as they were returned, and the state put right by the difference.
+
+    What the vehicle then lacks was drawn, unless returns say what was.
+    """
+    lowered, cash = structure.lowered, structure.cash[row]
+    assert lowered.restate is not None
+    legs, amounts = flat(lowered.legs), list(flat(payments))
+    moved = {"cash": 0.0, "drawn": 0.0, "repaid": 0.0, "earned": 0.0}
+    for place, pounds in cash.items():
+        leg, off = legs[place], pounds - amounts[place]
+        amounts[place] = amounts[place] * 0.0 + pounds
+        moved["cash"] += off * ((leg.payee == "vehicle") - (leg.payer == "vehicle"))
+        what = RESTATED.get(leg.reason)
+        if what is not None:
+            moved[what] += off
+    drawdown = [place for place, leg in enumerate(legs) if leg.reason == "drawdown"]
+    if drawdown and drawdown[0] not in cash:
+        short = most(0.0, -(state.vehicle.cash + moved["cash"]))
+        amounts[drawdown[0]] = amounts[drawdown[0]] + short
+        moved["cash"], moved["drawn"] = moved["cash"] + short, moved["drawn"] + short
+    return lowered.restate(state, Restated(**moved)), shaped(payments, iter(amounts))
 
 
 def run(

@@ -11,7 +11,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ import numpy as np
 from socialfinance.engine.accumulate import Block
 from socialfinance.engine.block import run_block
 from socialfinance.engine.keep import ALL, Keep
+from socialfinance.engine.observed import Past, observed
 from socialfinance.engine.ready import ReadyPortfolio, prepare
 from socialfinance.funds.portfolio import Portfolio
 from socialfinance.scenarios.points import Serves
@@ -52,13 +53,20 @@ class Work:
         return self.keep.reduce(run_block(self.ready, self.seed, first, count, self.compare))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _arrived, (self.ready.portfolio, self.ready.points, self.seed, self.compare, self.keep)
+        ready = self.ready
+        return _arrived, (ready.portfolio, ready.past, ready.points, self.seed, self.compare, self.keep)
 
 
-def _arrived(portfolio: Portfolio, points: Serves | None, seed: int, compare: bool, keep: Keep) -> Work:
-    from dataclasses import replace
-
-    return Work(replace(prepare(portfolio), points=points), seed, compare, keep)
+def _arrived(
+    portfolio: Portfolio,
+    past: Mapping[str, Past],
+    points: Serves | None,
+    seed: int,
+    compare: bool,
+    keep: Keep,
+) -> Work:
+    ready = observed(prepare(portfolio), past).ready
+    return Work(replace(ready, points=points), seed, compare, keep)
 
 
 class Executor(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -60,6 +60,8 @@ class ReadyStructure:
     """by cost line this structure bears: who spends it, and why"""
     savings: float = 1.0
     """of what the programme saves, what it saves under this structure"""
+    cash: tuple[Mapping[int, float], ...] = ()
+    """by row that is over, the place of a leg in the payments: pounds that returns say were paid on it"""
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ class ReadyPortfolio:
     """the fund over the deals; None where it has no notes"""
     points: Serves | None = None
     """what serves the draws made once a path; None where each has its own stream"""
+    past: Mapping[str, Any] = field(default_factory=dict)
+    """by deal: what was returned of the quarters that are over (``engine/observed.py``)"""
 
     @property
     def proposed(self) -> dict[str, Any]:

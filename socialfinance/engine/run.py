@@ -12,11 +12,12 @@ import numpy as np
 
 from socialfinance.core.errors import InputError
 from socialfinance.core.parties import PUBLIC
-from socialfinance.engine.accumulate import FINE, GROUPS, UNIT, Block, Kept
+from socialfinance.engine.accumulate import AGAINST, FINE, GROUPS, UNIT, Block, Kept
 from socialfinance.engine.accuracy import goals, paths_for, standing
 from socialfinance.engine.block import run_block
 from socialfinance.engine.cases import break_even_rows, bridge_rows, case_rows
 from socialfinance.engine.checkpoint import Checkpoint
+from socialfinance.engine.curves import curve_rows
 from socialfinance.engine.executors import Executor, Work, elsewhere, on_this_machine
 from socialfinance.engine.fund_rows import fund_rows
 from socialfinance.engine.keep import ALL, Keep, what_to_keep
@@ -27,7 +28,7 @@ from socialfinance.funds.portfolio import Portfolio
 from socialfinance.instruments.base import flat
 from socialfinance.instruments.tariff import longest_lag
 from socialfinance.kernels.quick import backend
-from socialfinance.measures.sample import EQUAL
+from socialfinance.measures.sample import EQUAL, Sample
 from socialfinance.measures.sketch import BUCKET_BYTES
 from socialfinance.measures.statistics import Row, figure_rows
 from socialfinance.results.result import FlowRow, Result
@@ -146,6 +147,22 @@ def simulate(
             _run_blocks(work, needs, kept, progress, held, executor, before)
     extra = choice.told() if plan is None else plan._replace(paths=kept.paths).told()
     return _result(replace(ready, points=None), seed, needs, kept, inputs or {}, compare, extra)
+
+
+def forecast(
+    ready: ReadyPortfolio, sample: Sample, paths: int, seed: int, workers: int | None = None,
+    inputs: dict[str, dict[str, str]] | None = None, extra: dict[str, object] | None = None,
+) -> Result:  # fmt: skip
+    """Price a portfolio that was made ready by hand, over futures that its points serve.
+
+    No structure is held against another, and there are no cases: what is over may have come otherwise than
+    any of them. ``sample`` says what the ``paths`` futures stand for; ``extra`` goes into the provenance.
+    """
+    needs = estimate(ready, paths, CHUNK, workers)
+    check_memory(needs)
+    kept = Kept(paths, sample)
+    _run_blocks(Work(ready, seed, compare=False), needs, kept, None)
+    return _result(ready, seed, needs, kept, inputs or {}, False, extra or {}, cases=False)
 
 
 def _spread(
@@ -296,12 +313,13 @@ def _resumed(held: Checkpoint, first: int, count: int, add: Callable[[Block], No
 
 def _result(
     ready: ReadyPortfolio, seed: int, needs: Estimate, kept: Kept, inputs: dict[str, dict[str, str]],
-    compare: bool, extra: dict[str, object],
+    compare: bool, extra: dict[str, object], cases: bool = True,
 ) -> Result:  # fmt: skip
     measures = list(measure_rows(kept))
-    measures += case_rows(ready)
-    measures += break_even_rows(ready)
-    measures += bridge_rows(ready, seed, min(needs.paths, BRIDGE_PATHS))
+    if cases:
+        measures += case_rows(ready)
+        measures += break_even_rows(ready)
+        measures += bridge_rows(ready, seed, min(needs.paths, BRIDGE_PATHS))
     measures += _maximum_rows(ready)
     measures += _horizon_rows(ready)
     measures += fund_rows(ready, kept)
@@ -311,6 +329,7 @@ def _result(
         portfolio=ready.portfolio,
         measures_rows=tuple(measures),
         flow_rows=tuple(flow_rows(ready, kept)),
+        curve_rows=tuple(curve_rows(ready, kept)),
         paths=needs.paths,
         seed=seed,
         discount=ready.discount,
@@ -333,6 +352,8 @@ def flow_rows(ready: ReadyPortfolio, kept: Kept) -> Iterable[FlowRow]:
     """Mean and standard error of every leg by financial year, and for life."""
     years = ready.calendar.financial_years
     for key, (sums, squares) in sorted(kept.flows.items(), key=lambda one: one[0]):
+        if key.reason == AGAINST:
+            continue
         mean, error = kept.sample.mean_of_units(sums, squares, kept.paths)
         for i, year in enumerate(years):
             if mean[i] != 0.0:

@@ -97,6 +97,18 @@ class Figure(NamedTuple):
     read: Callable[[Any], Any]
 
 
+class Restated(NamedTuple):
+    """What was really paid in a row over what the step made of it, pounds; below nil it was less."""
+
+    cash: Any
+    """into the vehicle, less what it paid out"""
+    drawn: Any
+    repaid: Any
+    """of capital"""
+    earned: Any
+    """on capital"""
+
+
 class Lowered(NamedTuple):
     """A structure ready to run: floats, a pure step, and the legs its payments are booked on.
 
@@ -138,6 +150,9 @@ class Lowered(NamedTuple):
     """whether what funders put in is meant to come back; a grant is not"""
     delivers: bool = True
     """whether there is a programme at all"""
+    restate: Callable[[Any, Restated], Any] | None = None
+    """the state after a row, put right by what was really paid in it; None where returns of cash are not
+    read"""
 
 
 class Structure(Protocol):

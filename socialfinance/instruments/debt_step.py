@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.instruments import guarantees, vehicle
-from socialfinance.instruments.base import Now
+from socialfinance.instruments.base import Now, Restated
 from socialfinance.kernels.elementwise import both, either, least, most, part, put, ratio, where
 from socialfinance.programmes.base import Orders
 
@@ -542,3 +542,17 @@ def step(terms: Terms, state: State, now: Now) -> tuple[State, Payments, Orders,
         surplus_investor=part(left.over, terms.to_investor),
     )
     return after, payments, stands.orders, Pipelines(vehicle.entering(due.money), made.accepted)
+
+
+def restate(state: State, off: Restated) -> State:
+    """The state after a row whose payments were others than the step's."""
+    balance = most(0.0, state.balance + off.drawn - off.repaid)
+    return state._replace(
+        vehicle=state.vehicle._replace(cash=state.vehicle.cash + off.cash),
+        balance=balance,
+        interest=most(0.0, state.interest - off.earned),
+        drawn=state.drawn + off.drawn,
+        hurdle=most(0.0, state.hurdle + off.drawn - off.repaid - off.earned),
+        peak=most(state.peak, balance),
+        repaid=state.repaid + off.repaid,
+    )

@@ -24,6 +24,7 @@ from socialfinance.instruments.debt_step import (
     State,
     Terms,
     ask,
+    restate,
     step,
 )
 from socialfinance.instruments.guarantees import UNLIMITED, Layer
@@ -308,6 +309,7 @@ def _lower_with(
         schedule=_rows(debt, brief, tariff, terms, stack.rows, planned),
         ask=ask,
         step=step,
+        restate=restate,
         figures=FIGURES,
         balances=BALANCES,
         contract_value=claims.contract_value(tariff, base.terms.claims),

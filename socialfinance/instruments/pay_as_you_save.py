@@ -15,7 +15,17 @@ from socialfinance.instruments.base import PEOPLE, Brief, Figure, Lowered, plan_
 from socialfinance.instruments.contract import CAUSES, Commitment, ExitRow, ExitTerms, ReviewTerms, ended_by
 from socialfinance.instruments.guarantees import UNLIMITED, Layer
 from socialfinance.instruments.lending import LendingRate
-from socialfinance.instruments.pays_step import Drawn, Payments, Pipelines, Row, State, Terms, ask, step
+from socialfinance.instruments.pays_step import (
+    Drawn,
+    Payments,
+    Pipelines,
+    Row,
+    State,
+    Terms,
+    ask,
+    restate,
+    step,
+)
 from socialfinance.instruments.tariff import AgencyPays, Payer, SavingsPayment, Tariff, longest_lag
 from socialfinance.kernels.elementwise import where
 from socialfinance.scenarios.distributions import Uncertain
@@ -321,6 +331,7 @@ def _lower_with(
         schedule=_rows(deal, brief, tariff, terms, dates, stack.rows, planned),
         ask=ask,
         step=step,
+        restate=restate,
         figures=FIGURES,
         balances=BALANCES,
         contract_value=claims.contract_value(tariff, base.terms.claims),

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.instruments import guarantees, vehicle
-from socialfinance.instruments.base import Now
+from socialfinance.instruments.base import Now, Restated
 from socialfinance.kernels.elementwise import both, least, most, part, put, ratio, where
 from socialfinance.programmes.base import Orders
 
@@ -479,3 +479,17 @@ def step(terms: Terms, state: State, now: Now) -> tuple[State, Payments, Orders,
     )
     entering = Pipelines(vehicle.entering(due.money), closed.accepted, shared.ordered)
     return after, payments, shared.orders, entering
+
+
+def restate(state: State, off: Restated) -> State:
+    """The state after a row whose payments were others than the step's."""
+    back = off.repaid + off.earned
+    balance = most(0.0, state.balance + off.drawn - back)
+    return state._replace(
+        vehicle=state.vehicle._replace(cash=state.vehicle.cash + off.cash),
+        balance=balance,
+        accrued=least(balance, most(0.0, state.accrued - off.earned)),
+        drawn=state.drawn + off.drawn,
+        received=state.received + back,
+        peak=most(state.peak, state.drawn + off.drawn - state.received - back),
+    )

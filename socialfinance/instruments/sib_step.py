@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.instruments import vehicle
-from socialfinance.instruments.base import Now
+from socialfinance.instruments.base import Now, Restated
 from socialfinance.kernels.elementwise import both, either, least, most, part, put, ratio, where
 from socialfinance.programmes.base import Orders
 
@@ -298,6 +298,21 @@ def step(terms: Terms, state: State, now: Now) -> tuple[State, Payments, Orders,
         surplus_investor=part(share.over, terms.to_investor),
     )
     return after, payments, stands.orders, vehicle.entering(money)
+
+
+def restate(state: State, off: Restated) -> State:
+    """The state after a row whose payments were others than the step's."""
+    back = off.repaid + off.earned
+    drawn, capital_back = state.drawn + off.drawn, state.capital_back + off.repaid
+    return state._replace(
+        vehicle=state.vehicle._replace(cash=state.vehicle.cash + off.cash),
+        drawn=drawn,
+        capital_back=capital_back,
+        received=state.received + back,
+        hurdle=most(0.0, state.hurdle + off.drawn - back),
+        returned_this_year=most(0.0, state.returned_this_year + off.earned),
+        peak=most(state.peak, drawn - capital_back),
+    )
 
 
 def what_an_end_fixes(state: State, now: Now, stands: vehicle.Progress) -> Owed:

@@ -14,7 +14,7 @@ from socialfinance.core.terms import Terms as Model
 from socialfinance.instruments import claims, vehicle
 from socialfinance.instruments.base import INFINITE, PEOPLE, Brief, Figure, Lowered, plan_case, quarterly
 from socialfinance.instruments.contract import CAUSES, AboveCap, Commitment, ExitTerms, ReviewTerms, ended_by
-from socialfinance.instruments.sib_step import UNCAPPED, Payments, Row, State, Terms, ask, step
+from socialfinance.instruments.sib_step import UNCAPPED, Payments, Row, State, Terms, ask, restate, step
 from socialfinance.instruments.tariff import Tariff
 from socialfinance.kernels.elementwise import where
 
@@ -193,6 +193,7 @@ def _lower_with(
         schedule=_rows(bond, brief, terms, claimed),
         ask=ask,
         step=step,
+        restate=restate,
         figures=FIGURES,
         contract_value=claims.contract_value(tariff, base.terms.claims),
         maximum=_maximum(bond, brief, terms, tariff),

@@ -43,6 +43,7 @@ SCALED = {
     "fixed": ("value",), "normal": ("mean", "sd"), "lognormal": ("mean", "sd"), "uniform": ("low", "high"),
     "triangular": ("low", "mode", "high"), "beta": ("mean", "sd", "low", "high"), "discrete": ("values",),
     "mean-reverting": ("start", "mean", "volatility"), "geometric-brownian": ("start",),
+    "graded": ("value", "spread"), "reference-class": ("of",),
 }  # fmt: skip
 """What is multiplied where a distribution is."""
 SHIFTED = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -117,3 +118,7 @@ class Ready(NamedTuple):
     """of a people's programme: the nodes on which people are counted"""
     lines: tuple[str, ...] = ()
     """of a people's programme: its outcome lines"""
+    known: tuple[Any, ...] = ()
+    """of a people's programme, by row from close: what returns say of the quarters that are over"""
+    reported: Mapping[str, float] = MappingProxyType({})
+    """of a people's programme with an evaluated effect, by cohort: the effect that was reported"""

@@ -15,6 +15,8 @@ from socialfinance.programmes.base import Orders
 Tuple = tuple[Any, ...]
 NOBODY = 1e-9
 """People: fewer than this are the rounding of a computer."""
+UNKNOWN = -1.0
+"""Stands for what no return has said: nothing that is counted or spent is below nil."""
 
 
 class Terms(NamedTuple):
@@ -80,6 +82,24 @@ class Pipelines(NamedTuple):
     """by saving: people until it ends"""
 
 
+class Known(NamedTuple):
+    """What returns say of a quarter that is over, alike on every path; ``UNKNOWN`` where silent."""
+
+    referred: float
+    """people referred and let in"""
+    starts: float
+    joining: Tuple
+    """by node: people who set out for it and will not be told of sooner than their lag"""
+    eligible: Tuple
+    """by node: people whose time had come"""
+    achieved: Tuple
+    """by node"""
+    costs: Tuple
+    """by cost line: pounds before VAT"""
+    cashable: Tuple
+    """by saving: pounds"""
+
+
 class Now(NamedTuple):
     """This quarter only: scheduled figures are floats, draws are floats or ``(path,)``."""
 
@@ -113,6 +133,8 @@ class Now(NamedTuple):
     """engagement first, then by node"""
     due: Pipelines
     """what leaves the delay lines"""
+    known: Known
+    """what returns say, where the quarter is over"""
 
 
 class Activity(NamedTuple):
@@ -143,16 +165,24 @@ class Activity(NamedTuple):
     """by cohort: people who started in it so far"""
 
 
+def told(known: Any, modelled: Any) -> Any:
+    """What a return says, on every path; what the model says where it is silent."""
+    if known > UNKNOWN:
+        return known + modelled * 0.0
+    return modelled
+
+
 def deliver(terms: Terms, state: State, now: Now, orders: Orders) -> tuple[State, Activity, Pipelines]:
     """One quarter of the programme: ``(state, activity, what enters the delay lines)``.
 
     starts = people referred x scale who engage; at each node achieved = those eligible whose luck is below
     probability x what bad times leave x ordered; cost = (fixed x (1 + elasticity x (volume - 1))
     + per user x starts) x overrun x index; saving = stock x unit value,
-    stock' = stock x keep + new - expired x faded.
+    stock' = stock x keep + new - expired x faded. What is known is taken as it is.
     """
-    referred = now.referrals * orders.scale
-    starts = count(referred, now.engagement, now.luck[0])
+    offered = told(now.known.referred, now.referrals)
+    referred = told(now.known.referred, now.referrals * orders.scale)
+    starts = told(now.known.starts, count(referred, now.engagement, now.luck[0]))
 
     joining = terms.no_nodes
     eligible = terms.no_nodes
@@ -164,12 +194,12 @@ def deliver(terms: Terms, state: State, now: Now, orders: Orders) -> tuple[State
             coming = starts
         else:
             coming = where(terms.on_success[k] > 0, achieved[parent], eligible[parent] - achieved[parent])
-        joining = put(joining, k, coming)
-        there = where(terms.at_once[k] > 0, coming, now.due.eligible[k])
+        joining = put(joining, k, told(now.known.joining[k], coming))
+        there = told(now.known.eligible[k], where(terms.at_once[k] > 0, coming, now.due.eligible[k]))
         eligible = put(eligible, k, there)
         chance = part(now.probability[k], now.left[k])
         chance = part(chance, orders.performance if terms.first[k] > 0 else orders.continuing)
-        done = count(there, least(1.0, chance), now.luck[k + 1])
+        done = told(now.known.achieved[k], count(there, least(1.0, chance), now.luck[k + 1]))
         achieved = put(achieved, k, done)
         verified = put(verified, k, where(terms.verified_at_once[k] > 0, done, now.due.verified[k]))
 
@@ -181,7 +211,8 @@ def deliver(terms: Terms, state: State, now: Now, orders: Orders) -> tuple[State
         follows = where(terms.responds_at_once[j] > 0, off_plan, now.due.volume[j])
         fixed = part(part(orders.delivery, now.fixed[j]), 1.0 + part(follows, terms.elasticity[j]))
         spent = most(0.0, fixed) + part(starts, terms.per_user[j])
-        costs = put(costs, j, part(spent, most(0.0, now.overrun[j]) * now.level[j]))
+        spent = part(spent, most(0.0, now.overrun[j]) * now.level[j])
+        costs = put(costs, j, told(now.known.costs[j], spent))
 
     stock = terms.no_savings
     beginning = terms.no_savings
@@ -202,7 +233,7 @@ def deliver(terms: Terms, state: State, now: Now, orders: Orders) -> tuple[State
         held = where(both(held < NOBODY, held > -NOBODY), 0.0, held)
         stock = put(stock, s, held)
         value = held * now.unit_value[s]
-        cashable = put(cashable, s, value * terms.cashable[s])
+        cashable = put(cashable, s, told(now.known.cashable[s], value * terms.cashable[s]))
         not_cashable = put(not_cashable, s, value * (1.0 - terms.cashable[s]))
 
     people = terms.no_cohorts
@@ -212,7 +243,7 @@ def deliver(terms: Terms, state: State, now: Now, orders: Orders) -> tuple[State
         reported = put(reported, c, now.reported_effect[c] * now.measured[c])
 
     activity = Activity(
-        now.referrals, referred, starts, eligible, achieved, verified, costs, cashable, not_cashable,
+        offered, referred, starts, eligible, achieved, verified, costs, cashable, not_cashable,
         reported, now.measured, people,
     )  # fmt: skip
     entering = Pipelines(joining, achieved, responses, beginning, starting)

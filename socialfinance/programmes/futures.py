@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from socialfinance.kernels.elementwise import least, part, ratio
 from socialfinance.programmes.base import Count, Levels, Ready
-from socialfinance.programmes.delivery import Activity, Now, Pipelines, State, Terms, deliver
+from socialfinance.programmes.delivery import UNKNOWN, Activity, Known, Now, Pipelines, State, Terms, deliver
 from socialfinance.programmes.funnel import class_nodes, in_order, plain_nodes
 from socialfinance.programmes.people import CostLine, Effect, Programme
 from socialfinance.scenarios.common import Shock
@@ -143,7 +143,7 @@ class Futures:
             self.performance = self.performance * left.outcomes
             self.volume_left = self.volume_left * left.referrals
 
-    def _left(self, row: int) -> tuple[Any, ...]:
+    def left(self, row: int) -> tuple[Any, ...]:
         """By node, what bad times leave of its probability in this row: m(t), or min(1, m(t) / m(t - lag)).
 
         A line that follows another is hit only by what has become worse since: those who came through a bad
@@ -158,15 +158,18 @@ class Futures:
             here if outcomes[n.line].of is None else left[outcomes[n.line].lag] for n in self.ready.nodes
         )
 
-    def _referrals(self) -> Any:
-        terms = self.ready.programme.referrals
-        volume = self.source.value("referrals.volume", terms.volume, "low")
-        dispersion = terms.dispersion if terms.arrival == "random" else None
+    def expected_referrals(self) -> Any:
+        """By row: planned x volume x what bad times leave of it."""
+        volume = self.source.value("referrals.volume", self.ready.programme.referrals.volume, "low")
         if isinstance(self.source, Certain):
-            flow = tuple(n * at(volume, row) for row, n in enumerate(self.planned))
-            return self.source.arrivals("referrals", flow, dispersion, self.planned)
-        expected = np.array(self.planned)[:, None] * np.maximum(volume, 0.0) * self.volume_left
-        return self.source.arrivals("referrals", expected, dispersion, self.planned)
+            return tuple(n * at(volume, row) for row, n in enumerate(self.planned))
+        return np.array(self.planned)[:, None] * np.maximum(volume, 0.0) * self.volume_left
+
+    def _referrals(self) -> Any:
+        """By row: people who come, about the number expected."""
+        terms = self.ready.programme.referrals
+        dispersion = terms.dispersion if terms.arrival == "random" else None
+        return self.source.arrivals("referrals", self.expected_referrals(), dispersion, self.planned)
 
     def _effect(self, effect: Effect) -> None:
         source = self.source
@@ -177,7 +180,7 @@ class Futures:
             at_truth = self.true_effect + error * source.normal(f"effect.cohorts.{name}.error")
             if isinstance(source, Certain):
                 at_truth = source.value(f"effect.cohorts.{name}.reported", at_truth, "low")
-            self.reported.append(at_truth)
+            self.reported.append(self.ready.reported.get(name, at_truth))
             self.windows.append((cohort.first_quarter, cohort.last_quarter))
             self.reports.append(cohort.measured_quarter)
 
@@ -197,7 +200,7 @@ class Futures:
             referrals=self.referrals[row],
             planned=self.planned_starts[row],
             engagement=at(self.engagement, row),
-            left=self._left(row) or (1.0,),
+            left=self.left(row) or (1.0,),
             probability=tuple(at(self.probability[n.line], row) for n in nodes) or (0.0,),
             deadweight=tuple(at(self.deadweight[n.line], row) for n in nodes) or (0.0,),
             fixed=tuple(schedule[row] for schedule in self.fixed) or (0.0,),
@@ -215,7 +218,18 @@ class Futures:
             else none.no_cohorts,
             luck=tuple(self.source.luck(name, label, row) for name, label in self.lucks),
             due=due,
+            known=ready.known[row] if row < len(ready.known) else nothing_known(none),
         )
+
+
+def nothing_known(terms: Terms) -> Known:
+    """A quarter of which no return speaks."""
+
+    def silent(shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(UNKNOWN for _ in shape)
+
+    nodes = silent(terms.parent)
+    return Known(UNKNOWN, UNKNOWN, nodes, nodes, nodes, silent(terms.no_costs), silent(terms.no_savings))
 
 
 def cut(x: Any, chosen: NDArray[np.bool_]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -58,6 +59,12 @@ class Common:
         self.growth = {name: self._growth(name, x) for name, x in indices.items()}
         self.plan_growth = {name: plan_of(x) for name, x in indices.items()}
         self.shock = self._shocks()
+
+    def at(self, points: Serves) -> Common:
+        """The same shocks and indices, with scores by theme, place and provider from other points."""
+        other = copy(self)
+        other.points, other._scores = points, {}
+        return other
 
     def scores(self, tags: Mapping[str, str]) -> dict[str, Array]:
         """By factor: the scores ``(path,)`` for a deal with these tags (theme, place, provider).

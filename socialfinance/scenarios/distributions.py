@@ -9,64 +9,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from socialfinance.core.errors import InputError
 from socialfinance.core.terms import AnnualRate, Name, Share, Sourced
-from socialfinance.kernels.luck import loaded_compiled
-
-Array = NDArray[np.float64]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-
-LARGEST_ADDED_UP = 100.0
-"""The largest mean for which counts are added up from nought; above it rounding would begin to show."""
-
-LARGEST_MEAN = 1e6
-"""The largest mean that ``counts`` is tested for."""
-
-
-class _Uncertain(Sourced):
-    plan: float | None = None
-    """The figure in the plan; the mean unless given."""
-    loadings: dict[Name, float] = Field(default_factory=dict)
-    """Share of the Gaussian score that comes from each common factor; squares sum to less than 1."""
-
-    @model_validator(mode="after")
-    def _room_for_own_luck(self) -> _Uncertain:
-        explained = sum(loading**2 for loading in self.loadings.values())
-        if explained >= 1:
-            raise ValueError(f"the squares of the loadings must sum to less than 1, given {explained:g}")
-        return self
+from socialfinance.scenarios.counts import LARGEST_MEAN as LARGEST_MEAN
+from socialfinance.scenarios.counts import counts as counts
+from socialfinance.scenarios.drawn import (
+    Array,
+    Distribution,
+    NotNegative,
+    Positive,
+    Random,
+    from_logit,
+    logit_normal_moments,
+    lognormal_quantile,
+    score,
+)
+from socialfinance.scenarios.drawn import beta_quantile as beta_quantile
+from socialfinance.scenarios.pedigree import Graded, Multiple, ReferenceClass, TrackRecord
 
 
-class _Distribution(_Uncertain):
-    """Drawn once: ``quantile``, ``mean`` and ``sd``."""
-
-    if TYPE_CHECKING:
-
-        @property
-        def mean(self) -> float: ...
-
-        @property
-        def sd(self) -> float: ...
-
-    def quantile(self, u: Array) -> Array:
-        """The value below which a share ``u`` of outcomes lies (inverse CDF)."""
-        raise NotImplementedError
-
-    @property
-    def plan_value(self) -> float:
-        """The figure in the plan: ``plan``, or the mean."""
-        return self.mean if self.plan is None else self.plan
-
-
-class Fixed(_Distribution):
+class Fixed(Distribution):
     """One value, for certain."""
 
     distribution: Literal["fixed"] = "fixed"
@@ -93,7 +60,7 @@ class Fixed(_Distribution):
         return self
 
 
-class Uniform(_Distribution):
+class Uniform(Distribution):
     """Anything from ``low`` to ``high`` alike: low + (high − low) u."""
 
     distribution: Literal["uniform"] = "uniform"
@@ -121,7 +88,7 @@ class Uniform(_Distribution):
         return self.low + (self.high - self.low) * np.asarray(u)
 
 
-class Triangular(_Distribution):
+class Triangular(Distribution):
     """From ``low`` to ``high``, most likely ``mode``."""
 
     distribution: Literal["triangular"] = "triangular"
@@ -157,7 +124,7 @@ class Triangular(_Distribution):
         return np.where(u * width <= left, rising, falling)
 
 
-class Normal(_Distribution):
+class Normal(Distribution):
     """The bell: mean + sd Φ⁻¹(u)."""
 
     distribution: Literal["normal"] = "normal"
@@ -166,10 +133,10 @@ class Normal(_Distribution):
 
     def quantile(self, u: Array) -> Array:
         """Inverse CDF."""
-        return self.mean + self.sd * _score(u)
+        return self.mean + self.sd * score(u)
 
 
-class Lognormal(_Distribution):
+class Lognormal(Distribution):
     """A positive number whose logarithm is normal: ln X ~ N(ln mean − s²/2, s²), s² = ln(1 + (sd/mean)²)."""
 
     distribution: Literal["lognormal"] = "lognormal"
@@ -184,11 +151,10 @@ class Lognormal(_Distribution):
 
     def quantile(self, u: Array) -> Array:
         """Inverse CDF."""
-        variance = math.log1p((self.sd / self.mean) ** 2)
-        return np.exp(math.log(self.mean) - variance / 2 + math.sqrt(variance) * _score(u))
+        return lognormal_quantile(self.mean, self.sd, u)
 
 
-class LogitNormal(_Distribution):
+class LogitNormal(Distribution):
     """A fraction whose log odds are normal: logit X ~ N(logit median, sigma²)."""
 
     distribution: Literal["logit-normal"] = "logit-normal"
@@ -199,19 +165,19 @@ class LogitNormal(_Distribution):
     @property
     def mean(self) -> float:
         """By Gauss–Hermite quadrature (there is no closed form)."""
-        return _logit_normal_moments(self.median, self.sigma)[0]
+        return logit_normal_moments(self.median, self.sigma)[0]
 
     @property
     def sd(self) -> float:
         """By Gauss–Hermite quadrature."""
-        return _logit_normal_moments(self.median, self.sigma)[1]
+        return logit_normal_moments(self.median, self.sigma)[1]
 
     def quantile(self, u: Array) -> Array:
         """Inverse CDF."""
-        return _from_logit(math.log(self.median / (1 - self.median)) + self.sigma * _score(u))
+        return from_logit(math.log(self.median / (1 - self.median)) + self.sigma * score(u))
 
 
-class Beta(_Distribution):
+class Beta(Distribution):
     """A fraction between ``low`` and ``high``, by its mean and standard deviation.
 
     On (0, 1) with mean m and standard deviation s: a = m (m (1 − m) / s² − 1), b = a (1 − m) / m.
@@ -247,7 +213,7 @@ class Beta(_Distribution):
         return self.low + (self.high - self.low) * beta_quantile(*self.shape, u)
 
 
-class Discrete(_Distribution):
+class Discrete(Distribution):
     """One of some values, by weight."""
 
     distribution: Literal["discrete"] = "discrete"
@@ -282,7 +248,7 @@ class Discrete(_Distribution):
         return np.array([x for x, _ in pairs])[np.searchsorted(below, u, side="left")]
 
 
-class GammaPoisson(_Distribution):
+class GammaPoisson(Distribution):
     """A count of arrivals whose rate is itself uncertain: variance = mean + dispersion × mean².
 
     Dispersion 0 is a Poisson count; above it, a negative binomial one.
@@ -302,7 +268,7 @@ class GammaPoisson(_Distribution):
         return counts(np.asarray(self.mean), self.dispersion, u)
 
 
-class _Process(_Uncertain):
+class _Process(Random):
     """Drawn every quarter from row 1 on; row 0 is ``start``."""
 
     start: float
@@ -344,7 +310,7 @@ class MeanReverting(_Process):
         keep, spread = self._quarter
         values = np.empty(np.shape(u))
         values[0] = self.start
-        shocks = spread * _score(u)
+        shocks = spread * score(u)
         for t in range(1, len(values)):
             values[t] = self.mean + (values[t - 1] - self.mean) * keep + shocks[t]
         return values
@@ -376,7 +342,7 @@ class GeometricBrownian(_Process):
 
     def path(self, u: Array) -> Array:
         """The values ``(period, path)``."""
-        steps = math.log1p(self.drift) / 4 - self.volatility**2 / 8 + self.volatility / 2 * _score(u)
+        steps = math.log1p(self.drift) / 4 - self.volatility**2 / 8 + self.volatility / 2 * score(u)
         steps[0] = 0.0
         return self.start * np.exp(np.cumsum(steps, axis=0))
 
@@ -393,7 +359,8 @@ class DriverRef(Sourced):
 
 AnyDistribution: TypeAlias = (
     Fixed | Uniform | Triangular | Normal | Lognormal | LogitNormal | Beta | Discrete | GammaPoisson
-)
+    | TrackRecord | ReferenceClass | Graded
+)  # fmt: skip
 AnyProcess: TypeAlias = MeanReverting | GeometricBrownian
 
 
@@ -405,7 +372,7 @@ def _kind(given: Any) -> str | None:
         return next((word for word in ("driver", "distribution") if word in given), None)
     if isinstance(given, DriverRef):
         return "driver"
-    return "distribution" if isinstance(given, _Uncertain) else None
+    return "distribution" if isinstance(given, Random) else None
 
 
 _Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False), Tag("number")]
@@ -429,7 +396,7 @@ def _within_one(x: Given) -> Given:
     """A share or chance that is planned to be one: 80 for 80% is a slip of the pen."""
     if not isinstance(x, DriverRef) and not 0.0 <= plan_of(x) <= 1.0:
         raise ValueError(f"must be planned from 0 to 1, given {plan_of(x):g}: 0.8 is 80%")
-    return x
+    return x.as_share() if isinstance(x, Multiple) else x
 
 
 UncertainShare: TypeAlias = Annotated[Uncertain, AfterValidator(_within_one)]
@@ -491,169 +458,3 @@ def resolve(x: Given, drivers: Drivers | None = None) -> float | AnyDistribution
 def draw(x: float | AnyDistribution, u: Array) -> Array:
     """The number, or the distribution's quantiles, in the shape of ``u``."""
     return np.full(np.shape(u), float(x)) if isinstance(x, (int, float)) else x.quantile(u)
-
-
-# Counts.
-
-
-def counts(mean: ArrayLike, dispersion: float, u: ArrayLike) -> Array:
-    """Gamma–Poisson counts by one uniform each: the least k with F(k; mean, dispersion) ≥ u.
-
-    With r = 1 / dispersion: p(0) = (r / (r + mean))^r, p(k + 1) = p(k) (k + r) / (k + 1) x mean / (r + mean);
-    for dispersion 0 (Poisson) p(0) = e^-mean, p(k + 1) = p(k) mean / (k + 1). Added up until they reach u.
-    Above a mean of 100, F(k) = Q(k + 1, mean) or I_q(r, k + 1) with q = r / (r + mean): a guess
-    from the first three moments is bracketed, then halved down.
-    ``mean`` and ``u`` are broadcast; a mean of nought counts nought.
-    """
-    rates, shares = np.broadcast_arrays(np.asarray(mean, dtype=float), np.asarray(u, dtype=float))
-    shape, rates, shares = rates.shape, rates.ravel(), shares.ravel()
-    found = np.zeros(rates.size)
-    at = np.flatnonzero(~(rates <= 0))
-    if at.size:
-        start = _none_at_all(rates[at], dispersion)
-        large = ~(rates[at] <= LARGEST_ADDED_UP)
-        found[at] = _added_up(start, rates[at], dispersion, shares[at], ~large)
-        found[at[large]] = _least_count(rates[at][large], dispersion, shares[at][large])
-    return found.reshape(shape)
-
-
-def _none_at_all(mean: Array, dispersion: float) -> Array:
-    """p(0)."""
-    if dispersion == 0:
-        return np.exp(-mean)
-    return np.exp(-np.log1p(dispersion * mean) / dispersion)
-
-
-def _added_up(start: Array, mean: Array, dispersion: float, u: Array, where: NDArray[np.bool_]) -> Array:
-    """The least k whose p(0) + ... + p(k) reaches u; the same sums in the same order in either backend."""
-    found = np.zeros(len(u))
-    if loaded_compiled() is not None:
-        loaded_compiled().counts_added_up(start, mean, dispersion, u, where, found)  # type: ignore[union-attr]
-        return found
-    at = np.flatnonzero(where & (start < u))
-    p, total, k = start[at], start[at], 0.0
-    while at.size:
-        p = p * ((1.0 + k * dispersion) / (k + 1.0)) * (mean[at] / (1.0 + dispersion * mean[at]))
-        total = total + p
-        k += 1.0
-        found[at] = k
-        going = (total < u[at]) & ((p > 0.0) & (k < LARGEST_MEAN))
-        at, p, total = at[going], p[going], total[going]
-    return found
-
-
-def _least_count(mean: Array, dispersion: float, u: Array) -> Array:
-    """By the invariant F(low) < u ≤ F(high)."""
-    guess = _guess(mean, dispersion, u)
-    low, high = guess - 1, guess.copy()
-    reach, at = 1.0, np.arange(len(u))
-    while (at := at[_cdf(high[at], mean[at], dispersion) < u[at]]).size:
-        low[at], high[at] = high[at], high[at] + reach
-        reach *= 2
-    reach, at = 1.0, np.flatnonzero(low >= 0)
-    while (at := at[(low[at] >= 0) & (_cdf(low[at], mean[at], dispersion) >= u[at])]).size:
-        low[at], high[at] = np.maximum(low[at] - reach, -1.0), low[at]
-        reach *= 2
-    while (at := np.flatnonzero(high - low > 1)).size:
-        middle = np.floor((low[at] + high[at]) / 2)
-        enough = _cdf(middle, mean[at], dispersion) >= u[at]
-        low[at], high[at] = np.where(enough, low[at], middle), np.where(enough, middle, high[at])
-    return high
-
-
-def _guess(mean: Array, dispersion: float, u: Array) -> Array:
-    """Cornish–Fisher to the third moment."""
-    z = _score(u)
-    sd = np.sqrt(mean + dispersion * mean**2)
-    skewed = (1 + 2 * dispersion * mean) * (z**2 - 1) / 6
-    return np.maximum(np.ceil(mean + sd * z + skewed - 0.5), 0.0)
-
-
-def _cdf(k: Array, mean: Array, dispersion: float) -> Array:
-    from scipy.special import betainc, gammaincc
-
-    if dispersion == 0:
-        return np.asarray(gammaincc(k + 1, mean))
-    return np.asarray(betainc(1 / dispersion, k + 1, 1 / (1 + dispersion * mean)))
-
-
-# Transforms.
-
-
-def _score(u: Array) -> Array:
-    """Φ⁻¹(u)."""
-    from scipy.special import ndtri
-
-    return np.asarray(ndtri(u))
-
-
-def _from_logit(y: Array) -> Array:
-    return 1 / (1 + np.exp(-np.clip(y, -700.0, 700.0)))
-
-
-@lru_cache(maxsize=1024)
-def _logit_normal_moments(median: float, sigma: float) -> tuple[float, float]:
-    """Mean and standard deviation by quadrature over the normal score."""
-    z = np.linspace(-9, 9, 721)  # evenly spaced points are exact to rounding for so smooth an integrand
-    weights = np.exp(-(z**2) / 2)
-    weights /= weights.sum()
-    x = _from_logit(math.log(median / (1 - median)) + sigma * z)
-    mean = float((weights * x).sum())
-    return mean, math.sqrt(float((weights * (x - mean) ** 2).sum()))
-
-
-BETA_NODES = 1025
-SMALLEST_TABLED = 0.06
-"""Below this parameter a beta is all but a coin, and the table too coarse: it is worked out exactly."""
-_FURTHEST = 37.0  # |logit u| of the least and greatest uniforms is 36.7
-
-
-def beta_quantile(a: float, b: float, u: ArrayLike) -> Array:
-    """Inverse CDF of the beta distribution, within 1e-6 (absolute).
-
-    From a table of logit x against logit u, nearly straight in both tails, at 1,025 evenly spaced nodes
-    with exact slopes, joined by cubics: some fifty times as fast as working it out. Built once for each
-    (a, b). Worked out by ``scipy.special.betaincinv`` where a or b is below ``SMALLEST_TABLED``.
-    """
-    u = np.asarray(u, dtype=float)
-    if min(a, b) < SMALLEST_TABLED:
-        from scipy.special import betaincinv
-
-        return np.asarray(betaincinv(a, b, u))
-    table = _beta_table(a, b)
-    place = (np.log(u / (1 - u)) + _FURTHEST) * ((BETA_NODES - 1) / (2 * _FURTHEST))
-    node = np.clip(place, 0, BETA_NODES - 2).astype(np.intp)
-    t = np.clip(place - node, 0.0, 1.0)
-    return _from_logit(((table[3][node] * t + table[2][node]) * t + table[1][node]) * t + table[0][node])
-
-
-@lru_cache(maxsize=1024)
-def _beta_table(a: float, b: float) -> Array:
-    """Coefficients of the cubic of each interval, lowest power first: ``(4, nodes − 1)``."""
-    grid = np.linspace(-_FURTHEST, _FURTHEST, BETA_NODES)
-    y, slope = _logit_beta(a, b, grid)
-    slope = slope * (grid[1] - grid[0])
-    rise = np.diff(y)
-    table = np.stack(
-        (y[:-1], slope[:-1], 3 * rise - 2 * slope[:-1] - slope[1:], slope[:-1] + slope[1:] - 2 * rise)
-    )
-    table.flags.writeable = False
-    return table
-
-
-def _logit_beta(a: float, b: float, grid: Array) -> tuple[Array, Array]:
-    """Logit x and its slope at each logit u; each half from its own tail, where no digits cancel.
-
-    Slope: u (1 − u) / (x (1 − x) f(x)) with the density f(x) = x^(a−1) (1−x)^(b−1) / B(a, b).
-    """
-    from scipy.special import betaincinv, betaln
-
-    u = _from_logit(-np.abs(grid))
-    lower = grid <= 0
-    near = np.where(lower, betaincinv(a, b, u), betaincinv(b, a, u))
-    near = np.clip(near, 1e-300, 1 - 1e-16)
-    log_near, log_far = np.log(near), np.log1p(-near)
-    first, second = np.where(lower, a, b), np.where(lower, b, a)
-    log_slope = np.log(u) + np.log1p(-u) - first * log_near - second * log_far + betaln(a, b)
-    y = np.where(lower, 1, -1) * (log_near - log_far)
-    return y, np.where(near > 1e-299, np.exp(np.minimum(log_slope, 700.0)), 0.0)

@@ -1,0 +1,1 @@
+"""Outcomes and payments as open data: read, written, checked, and published with small numbers suppressed."""

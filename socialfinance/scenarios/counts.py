@@ -1,0 +1,96 @@
+"""Counts of arrivals whose rate is itself uncertain, by one uniform each."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from socialfinance.kernels.luck import loaded_compiled
+from socialfinance.scenarios.drawn import Array, score
+
+LARGEST_ADDED_UP = 100.0
+"""The largest mean for which counts are added up from nought; above it rounding would begin to show."""
+
+LARGEST_MEAN = 1e6
+"""The largest mean that ``counts`` is tested for."""
+
+
+def counts(mean: ArrayLike, dispersion: float, u: ArrayLike) -> Array:
+    """Gamma–Poisson counts by one uniform each: the least k with F(k; mean, dispersion) ≥ u.
+
+    With r = 1 / dispersion: p(0) = (r / (r + mean))^r, p(k + 1) = p(k) (k + r) / (k + 1) x mean / (r + mean);
+    for dispersion 0 (Poisson) p(0) = e^-mean, p(k + 1) = p(k) mean / (k + 1). Added up until they reach u.
+    Above a mean of 100, F(k) = Q(k + 1, mean) or I_q(r, k + 1) with q = r / (r + mean): a guess
+    from the first three moments is bracketed, then halved down.
+    ``mean`` and ``u`` are broadcast; a mean of nought counts nought.
+    """
+    rates, shares = np.broadcast_arrays(np.asarray(mean, dtype=float), np.asarray(u, dtype=float))
+    shape, rates, shares = rates.shape, rates.ravel(), shares.ravel()
+    found = np.zeros(rates.size)
+    at = np.flatnonzero(~(rates <= 0))
+    if at.size:
+        start = _none_at_all(rates[at], dispersion)
+        large = ~(rates[at] <= LARGEST_ADDED_UP)
+        found[at] = _added_up(start, rates[at], dispersion, shares[at], ~large)
+        found[at[large]] = _least_count(rates[at][large], dispersion, shares[at][large])
+    return found.reshape(shape)
+
+
+def _none_at_all(mean: Array, dispersion: float) -> Array:
+    """p(0)."""
+    if dispersion == 0:
+        return np.exp(-mean)
+    return np.exp(-np.log1p(dispersion * mean) / dispersion)
+
+
+def _added_up(start: Array, mean: Array, dispersion: float, u: Array, where: NDArray[np.bool_]) -> Array:
+    """The least k whose p(0) + ... + p(k) reaches u; the same sums in the same order in either backend."""
+    found = np.zeros(len(u))
+    if loaded_compiled() is not None:
+        loaded_compiled().counts_added_up(start, mean, dispersion, u, where, found)  # type: ignore[union-attr]
+        return found
+    at = np.flatnonzero(where & (start < u))
+    p, total, k = start[at], start[at], 0.0
+    while at.size:
+        p = p * ((1.0 + k * dispersion) / (k + 1.0)) * (mean[at] / (1.0 + dispersion * mean[at]))
+        total = total + p
+        k += 1.0
+        found[at] = k
+        going = (total < u[at]) & ((p > 0.0) & (k < LARGEST_MEAN))
+        at, p, total = at[going], p[going], total[going]
+    return found
+
+
+def _least_count(mean: Array, dispersion: float, u: Array) -> Array:
+    """By the invariant F(low) < u ≤ F(high)."""
+    guess = _guess(mean, dispersion, u)
+    low, high = guess - 1, guess.copy()
+    reach, at = 1.0, np.arange(len(u))
+    while (at := at[_cdf(high[at], mean[at], dispersion) < u[at]]).size:
+        low[at], high[at] = high[at], high[at] + reach
+        reach *= 2
+    reach, at = 1.0, np.flatnonzero(low >= 0)
+    while (at := at[(low[at] >= 0) & (_cdf(low[at], mean[at], dispersion) >= u[at])]).size:
+        low[at], high[at] = np.maximum(low[at] - reach, -1.0), low[at]
+        reach *= 2
+    while (at := np.flatnonzero(high - low > 1)).size:
+        middle = np.floor((low[at] + high[at]) / 2)
+        enough = _cdf(middle, mean[at], dispersion) >= u[at]
+        low[at], high[at] = np.where(enough, low[at], middle), np.where(enough, middle, high[at])
+    return high
+
+
+def _guess(mean: Array, dispersion: float, u: Array) -> Array:
+    """Cornish–Fisher to the third moment."""
+    z = score(u)
+    sd = np.sqrt(mean + dispersion * mean**2)
+    skewed = (1 + 2 * dispersion * mean) * (z**2 - 1) / 6
+    return np.maximum(np.ceil(mean + sd * z + skewed - 0.5), 0.0)
+
+
+def _cdf(k: Array, mean: Array, dispersion: float) -> Array:
+    from scipy.special import betainc, gammaincc
+
+    if dispersion == 0:
+        return np.asarray(gammaincc(k + 1, mean))
+    return np.asarray(betainc(1 / dispersion, k + 1, 1 / (1 + dispersion * mean)))
