@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import date
     from pathlib import Path
 
     from socialfinance.core.errors import InputError as InputError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from socialfinance.council import prudential as prudential
     from socialfinance.council import sroi as sroi
     from socialfinance.council.view import View as View
+    from socialfinance.evidence.observe import Observation as Observation
     from socialfinance.funds.portfolio import Portfolio as Portfolio
     from socialfinance.funds.terms_at import terms_at as terms_at
     from socialfinance.funds.terms_at import with_terms as with_terms
@@ -45,8 +47,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "load", "simulate", "council_view", "compare", "schema", "irr", "npv", "xirr", "pwlb", "credit",
-    "mrp", "prudential", "ifrs9", "ias37", "greenbook", "gmca", "sroi",
+    "load", "simulate", "council_view", "compare", "observe", "schema", "irr", "npv", "xirr", "pwlb",
+    "credit", "mrp", "prudential", "ifrs9", "ias37", "greenbook", "gmca", "sroi",
     "Portfolio", "Loaded", "Result", "View", "InputError", "RunError", "__version__",
 ]  # fmt: skip
 
@@ -56,6 +58,7 @@ _WHERE = {
     "Portfolio": "socialfinance.funds.portfolio",
     "Loaded": "socialfinance.io.files",
     "Comparison": "socialfinance.pricing.compare",
+    "Observation": "socialfinance.evidence.observe",
     "Solution": "socialfinance.pricing.solve",
     "terms_at": "socialfinance.funds.terms_at",
     "with_terms": "socialfinance.funds.terms_at",
@@ -126,6 +129,9 @@ def simulate(
 ) -> Result:
     """Price a portfolio over ``paths`` futures.
 
+    Raises :class:`InputError` before anything runs where the input is wrong, and :class:`RunError` where a
+    process died before it was done.
+
     Parameters
     ----------
     fund
@@ -163,9 +169,6 @@ def simulate(
         ``"all"``: every figure by path, and exact quantiles. ``"sums"``: memory does not grow with
         ``paths``; means and their errors are as good, quantiles and the expected shortfall are within 0.1%
         and have a status with ``~``. Figures named ``[deal:]who.measure`` are kept by path beside sums.
-
-    Raises :class:`InputError` before anything runs where the input is wrong, and :class:`RunError` where a
-    process died before it was done.
     """
     from dataclasses import replace
 
@@ -228,6 +231,9 @@ def solve(
 ) -> Solution:
     """The value of one or two terms at which as many targets hold, with its standard error.
 
+    Raises :class:`InputError` where something is wrong, and :class:`RunError`, with the reason, where no
+    value gives the target.
+
     Parameters
     ----------
     fund
@@ -238,9 +244,6 @@ def solve(
         One for each term, such as ``"senior.loss.probability <= 0.01"``.
     paths, seed
         The futures: the same at every value that is tried.
-
-    Raises :class:`InputError` where something is wrong, and :class:`RunError`, with the reason, where no
-    value gives the target.
     """
     from socialfinance.core.errors import InputError
     from socialfinance.funds.portfolio import Portfolio
@@ -285,6 +288,30 @@ def compare(
     some = instruments(portfolio.deals[chosen].programme.kind, tuple(structures), term_sheet)
     variants = {label: Variant(*one) for label, one in some.items()}
     return run(prepare(portfolio), chosen, variants, paths, seed)
+
+
+def observe(
+    name: Loaded | Portfolio | str | Path,
+    returns: str | Path,
+    as_of: date | None = None,
+    paths: int = 6_144,
+    seed: int = 1,
+    workers: int | None = None,
+) -> Observation:
+    """A portfolio conditioned on its quarterly returns, beside what was first and last forecast.
+
+    ``returns`` is a CSV file or workbook, ``as_of`` the day whose knowledge is used (default the last). The
+    ``frame`` of what comes back holds then and now by deal. Raises :class:`InputError` where the returns are
+    not sound or do not fit the portfolio.
+    """
+    from socialfinance.evidence.observe import observe as run
+    from socialfinance.funds.portfolio import Portfolio
+
+    if isinstance(name, Portfolio):
+        return run(name, returns, as_of, paths, seed, workers)
+    loaded = _loaded(name)
+    inputs = {key: {"path": file.path, "sha256": file.sha256} for key, file in loaded.inputs.items()}
+    return run(loaded.portfolio, returns, as_of, paths, seed, workers, inputs)
 
 
 def _loaded(fund: Loaded | str | Path) -> Loaded:

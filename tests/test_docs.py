@@ -143,7 +143,7 @@ def places() -> list[Place]:
 def check(place: Place) -> None:
     shown, printed = place.block.lines, docs.wanted(place.block, docs.output_of)
 
-    assert shown == printed, f"{place.page} is out of date: run `make docs`"
+    assert shown == printed, f"{place.page} is out of date: run `make outputs`"
 
 
 @pytest.mark.parametrize(

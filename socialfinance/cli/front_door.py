@@ -11,20 +11,30 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
+from socialfinance.cli.backtest import backtest_options
 from socialfinance.cli.compare import compare_options
 from socialfinance.cli.council import council_options
+from socialfinance.cli.evidence import evidence_options
+from socialfinance.cli.explore import explore_options
 from socialfinance.cli.files import files_options
 from socialfinance.cli.future import explain_options, replay_options
+from socialfinance.cli.observe import observe_options
+from socialfinance.cli.paper import paper_options
+from socialfinance.cli.publish import publish_options
 from socialfinance.cli.pwlb import pwlb_options
 from socialfinance.cli.run import run_options
+from socialfinance.cli.scorecard import scorecard_options
 from socialfinance.cli.sensitivity import sensitivity_options
 from socialfinance.cli.shared import BAD_INPUT, INTERRUPTED, NO_ANSWER, OK, TERMINATED, let_go, say
 from socialfinance.cli.solve import solve_options
+from socialfinance.cli.template import template_options
 from socialfinance.core.errors import InputError, RunError
 from socialfinance.core.text import visible
 
-GROUPS = (run_options, explain_options, replay_options, solve_options, files_options, pwlb_options,
-          council_options, compare_options, sensitivity_options)  # fmt: skip
+GROUPS = (run_options, explain_options, replay_options, solve_options, files_options, template_options,
+          pwlb_options, council_options, paper_options, compare_options, sensitivity_options,
+          evidence_options, observe_options, backtest_options, scorecard_options, publish_options,
+          explore_options)  # fmt: skip
 """What each group of commands adds to the parser, in the order of ``--help``. A new group is one more."""
 EXAMPLES = """
 examples:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from socialfinance.cli.shared import (
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from socialfinance.engine.ready import ReadyPortfolio
     from socialfinance.engine.run import Estimate
     from socialfinance.io.files import Loaded
+    from socialfinance.pricing.sensitivity import Tornado
     from socialfinance.results.result import Result
 
 
@@ -66,8 +69,19 @@ def run_options(commands: Any) -> None:
                           "grow with --paths, quantiles are within 0.1%% and marked ~; figures given as "
                           "[DEAL:]WHO.MEASURE are kept by path beside sums")  # fmt: skip
     set_option(run)
+    run.add_argument("--html", type=Path, metavar="FILE",
+                     help="also write one page of charts, tables and sources that opens offline "
+                          "(docs/page.md)")  # fmt: skip
+    run.add_argument("--tornado", metavar="FIGURE",
+                     help="with --html: also which inputs move [DEAL:]WHO.MEASURE.STATISTIC most, over at "
+                          "most 2048 futures: a run for each input")  # fmt: skip
     run.add_argument("--quiet", action="store_true", help="no word of progress on stderr")
     json_option(run)
+    run.add_argument("--excel", type=Path, metavar="FILE",
+                     help="also write a workbook (.xlsx): live sums, charts, one future, inputs")  # fmt: skip
+    run.add_argument("--excel-future", type=int, metavar="N",
+                     help="the future that the workbook explains, from 0 (default: one near the P95 of "
+                          "the net cost of the public body that pays most)")  # fmt: skip
     run.set_defaults(command=run_command)
 
 
@@ -80,7 +94,11 @@ def run_command(options: argparse.Namespace) -> int:
 
     began = time.monotonic()
     check_writable(options.json)
+    _check_page(options)
     loaded, ready = prepared(options.name, options.json, options.set)
+    _check_excel(options, loaded)
+    if options.html:
+        _refuse_input(options.html, loaded)
     for deal in options.deal:
         deal_named(ready, deal)
     chunk = CHUNK if options.chunk is None else options.chunk
@@ -89,9 +107,14 @@ def run_command(options: argparse.Namespace) -> int:
     check_memory(needs)
     if not options.quiet:
         say(_dry_run(ready, needs, options.scheduler))
+    tornado = _tornado(loaded, options)  # first, as it refuses a figure that is not there
     result = _simulated(loaded, options, needs)
     if options.json:
         result.to_json(options.json)
+    if options.excel:
+        result.to_excel(options.excel, options.excel_future)
+    if options.html:
+        result.to_html(options.html, _command(options), tornado)
     show(report(result, ready, options.deal))
     if not options.quiet:
         say(f"Took {time.monotonic() - began:,.1f} s.")
@@ -108,6 +131,82 @@ def _simulated(loaded: Loaded, options: argparse.Namespace, needs: Estimate) -> 
             _wanted(options.accuracy), None if options.quiet else _towards, options.scheduler,
             options.keep,
         )  # fmt: skip
+
+
+def _check_page(options: argparse.Namespace) -> None:
+    """Refuse before the run what would stop the page after it."""
+    if options.html is None:
+        if options.tornado is not None:
+            raise InputError("is for a page: give --html FILE too", field="--tornado", given=options.tornado)
+        return
+    check_writable(options.html, "--html")
+    if options.json is not None and options.json.resolve() == options.html.resolve():
+        raise InputError(
+            "is the file of --json too: give another name", file=str(options.html), field="--html"
+        )
+    from importlib import import_module
+
+    import_module("socialfinance.pages.page")  # says what is not installed
+
+
+def _refuse_input(output: Path, loaded: Loaded) -> None:
+    """Refuse a page that is a file which was read."""
+    from socialfinance.io.write import OutputIsInput, refuse_to_replace
+
+    for file in loaded.inputs.values():
+        try:
+            refuse_to_replace(output, Path(file.path))
+        except OutputIsInput as error:
+            raise InputError(error.problem, file=str(output), field="--html") from None
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The run as it was asked for, without the files it writes."""
+    words = ["socialfinance", "run", options.name, "--paths", str(options.paths), "--seed", str(options.seed)]
+    for name, value, usual in (
+        ("--sampling", options.sampling, "plain"), ("--tail", options.tail, None),
+        ("--tornado", options.tornado, None),
+    ):  # fmt: skip
+        words += [name, value] if value != usual else []
+    for change in options.set:
+        words += ["--set", change]
+    if options.no_compare:
+        words.append("--no-compare")
+    return shlex.join(words)
+
+
+def _tornado(loaded: Loaded, options: argparse.Namespace) -> Tornado | None:
+    """Which inputs move the figure that was asked for."""
+    if options.tornado is None:
+        return None
+    from socialfinance.pictures.terms import MOST_PATHS
+    from socialfinance.pricing.sensitivity import tornado
+
+    try:
+        return tornado(loaded.portfolio, options.tornado, min(options.paths, MOST_PATHS), options.seed)
+    except InputError as error:
+        raise loaded.place(error) from None
+
+
+def _check_excel(options: argparse.Namespace, loaded: Loaded) -> None:
+    """Refuse, before anything is run, a workbook that could not be written or would replace what is read."""
+    from socialfinance.io.write import refuse_to_replace
+    from socialfinance.workbooks.cells import check_openpyxl
+
+    file, future = options.excel, options.excel_future
+    if future is not None and (file is None or future < 0):
+        wanted = "a number from 0, with --excel FILE"
+        raise InputError("is no future to explain", field="--excel-future", given=future, allowed=wanted)
+    if file is None:
+        return
+    if file.suffix.lower() != ".xlsx":
+        raise InputError("has no ending of a workbook", file=str(file), field="--excel", allowed=".xlsx")
+    check_openpyxl(str(file))
+    check_writable(file, "--excel")
+    for one in loaded.inputs.values():
+        refuse_to_replace(file, Path(one.path), "--excel")
+    if options.json is not None and options.json.resolve() == file.resolve():
+        raise InputError("is the file of --json too: give another name", file=str(file), field="--excel")
 
 
 def _wanted(written: Sequence[str]) -> dict[str, float]:

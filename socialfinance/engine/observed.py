@@ -34,7 +34,7 @@ CASH: Mapping[str, tuple[str, ...]] = {
 BY_PAYER = ("paid", "savings paid")
 """Items that are returned by payer; the others are one sum a quarter."""
 OF_FUNDERS = ("drawn", "repaid", "return")
-"""Items that are returned together, with all other cash and all costs, so that the vehicle's cash is known."""
+"""Items returned together, with all other cash and all costs: then what the vehicle holds is sure."""
 
 
 class Past(NamedTuple):
@@ -97,12 +97,13 @@ def _structures(deal: ReadyDeal) -> list[ReadyStructure]:
 
 
 def _chance_is_over(structure: ReadyStructure, last: int, tested: bool = True) -> ReadyStructure:
-    """The structure with no hazard in the rows that are over, and no test either unless ``tested``."""
+    """The structure with no end for certain in the rows that are over, and no test either unless ``tested``.
+
+    Hazards need nothing: what a structure draws by chance is 1 there (``engine/deal.py: own_draws``).
+    """
 
     def quiet(row: Any) -> Any:
-        exits = row.vehicle.exits._replace(
-            voluntary=0.0, policy=0.0, policy_now=0.0, insolvency=0.0, can_fail=0.0
-        )
+        exits = row.vehicle.exits._replace(policy_now=0.0, can_fail=0.0)
         if not tested:
             exits = exits._replace(test=0.0)
         return row._replace(vehicle=row.vehicle._replace(exits=exits))

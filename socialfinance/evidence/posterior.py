@@ -125,8 +125,8 @@ def learn(
     ``ready`` has no past in place: only its deals' draws are looked at, on the rows that are over. Without
     ``exact`` particles learn what has a closed form too.
     """
-    scene = _Scene(ready, what, seed, sets * size, exact)
-    particles = _Particles(scene, sets, size)
+    scene = Scene(ready, what, seed, sets * size, exact)
+    particles = Particles(scene, sets, size)
     if scene.blocks:
         particles.run()
     uniforms = dict(particles.u)
@@ -145,7 +145,7 @@ def _exact(updated: Updated, source: np.random.Generator, count: int) -> Array:
     return np.clip(betainc(*updated.prior, values), 2.0**-53, 1.0 - 2.0**-53)
 
 
-class _Scene:
+class Scene:
     """The deals with returns, on the rows that are over; their blocks; their likelihood."""
 
     def __init__(
@@ -202,10 +202,10 @@ class _Scene:
         return np.broadcast_to(value, self.paths.shape).copy()
 
 
-class _Particles:
+class Particles:
     """Scores by stream, moved from before anything was returned to after."""
 
-    def __init__(self, scene: _Scene, sets: int, size: int) -> None:
+    def __init__(self, scene: Scene, sets: int, size: int) -> None:
         from scipy.special import ndtri
 
         self.scene, self.sets, self.size = scene, sets, size

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 PARTS: dict[str, Kind] = {"programme": "programmes", "instrument": "instruments"}
 """Fields of a deal that may name another file."""
+WORKBOOK = ".xlsx"
+"""Ending of an input workbook, which may stand wherever a YAML file may."""
 A_PART: dict[Kind, str] = {"programmes": "programme", "instruments": "term sheet"}
 """What a file that is no portfolio is called."""
 
@@ -82,20 +84,33 @@ class Part:
 def load(
     name_or_path: str | Path, output: Path | None = None, set: Mapping[str, Any] | None = None
 ) -> Loaded:
-    """A shipped portfolio by name, or a file by path (which ends in .yaml or .yml, or holds a separator).
+    """A shipped portfolio by name, or a file by path (ends in .yaml, .yml or .xlsx, or has a separator).
 
     ``output`` is a file that will be written over: it must not be among those that are read. ``set`` changes
     values by path once all that the file refers to is filled in, and before anything is checked.
     """
-    place, reading = _opened(name_or_path, "portfolios", output)
-    kind = reading.kind_of(place)
-    if kind != "portfolios":
-        raise InputError(f"is a {A_PART[kind]}; a deal of a portfolio names it", file=place.shown)
-    whole = reading.whole(place, "portfolios", (place,))
+    place, reading, whole = _portfolio(name_or_path, output)
     for path, value in (set or {}).items():
         whole = _changed(whole, path, value)
     loaded = _loaded(whole, reading.inputs, place.shown)
     return replace(loaded, set={path: _plain(value) for path, value in (set or {}).items()})
+
+
+def _portfolio(name_or_path: str | Path, output: Path | None) -> tuple[_Place, _Reading, Node]:
+    """A portfolio with all that it refers to or is based on filled in."""
+    place, reading = _opened(name_or_path, "portfolios", output)
+    kind = reading.kind_of(place)
+    if kind != "portfolios":
+        raise InputError(f"is a {A_PART[kind]}; a deal of a portfolio names it", file=place.shown)
+    return place, reading, reading.whole(place, "portfolios", (place,))
+
+
+def as_given(name_or_path: str | Path, output: Path | None = None) -> dict[str, Any]:
+    """A portfolio's plain data, checked: all it refers to or is based on filled in, no defaults."""
+    place, reading, whole = _portfolio(name_or_path, output)
+    _loaded(whole, reading.inputs, place.shown)
+    data: dict[str, Any] = plain(whole)
+    return data
 
 
 def _changed(whole: Node, path: str, value: Any) -> Node:
@@ -216,7 +231,7 @@ class _Place(NamedTuple):
 
 
 def _is_path(text: str) -> bool:
-    return text.endswith((".yaml", ".yml")) or "/" in text or os.sep in text
+    return text.endswith((".yaml", ".yml", WORKBOOK)) or "/" in text or os.sep in text
 
 
 def _resolved(path: Path) -> Path:
@@ -288,8 +303,11 @@ class _Reading:
         if place.key not in self.nodes:
             refuse_to_replace(self.output, place.path)
             content = read_bytes(place.path, place.shown)
-            self.nodes[place.key] = parse(content, place.shown)
-            self.inputs[place.key] = _input(place.shown, content.decode("utf-8"))
+            if place.path.suffix.lower() == WORKBOOK:
+                self.nodes[place.key], self.inputs[place.key] = _workbook(content, place.shown)
+            else:
+                self.nodes[place.key] = parse(content, place.shown)
+                self.inputs[place.key] = _input(place.shown, content.decode("utf-8"))
         return self.nodes[place.key]
 
     def whole(self, place: _Place, kind: Kind, chain: tuple[_Place, ...]) -> Node:
@@ -364,6 +382,17 @@ class _Reading:
 
 def _is_mapping(node: Node | None) -> bool:
     return node is not None and isinstance(node.value, dict)
+
+
+def _workbook(content: bytes, shown: str) -> tuple[Node, InputFile]:
+    """An input workbook; its text is what it says as YAML."""
+    from socialfinance.workbooks.cells import check_openpyxl
+
+    check_openpyxl(shown)
+    from socialfinance.io.workbook_read import read_workbook
+
+    node = read_workbook(content, shown)
+    return node, InputFile(shown, hashlib.sha256(content).hexdigest(), dump(plain(node)))
 
 
 def _input(shown: str, text: str) -> InputFile:

@@ -8,11 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from socialfinance.core.errors import InputError
 from socialfinance.io.write import write_bytes
-
-FORMULA = ("=", "+", "-", "@")
-"""What makes a spreadsheet take a text for a formula."""
+from socialfinance.workbooks.cells import FORMULA, as_bytes, check_openpyxl, put
 
 
 def write_table(
@@ -31,32 +28,26 @@ def write_table(
 
 
 def _plain(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula has an apostrophe before it."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    """For CSV: a text that a spreadsheet would take for a formula has an apostrophe before it."""
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
 def _workbook(sheet: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bytes:
-    try:
-        from openpyxl import Workbook
-        from openpyxl.styles import Font
-        from openpyxl.utils import get_column_letter
-    except ImportError:
-        raise InputError(
-            "a workbook needs openpyxl", allowed="pip install 'socialfinance[excel]', or a .csv file"
-        ) from None
+    check_openpyxl()
+    from openpyxl import Workbook
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
     book = Workbook()
-    page = book.active
-    assert page is not None
+    page = book.worksheets[0]
     page.title = sheet
-    page.append(list(columns))
-    for row in rows:
-        page.append([_plain(row.get(name, "")) for name in columns])
     for at, name in enumerate(columns, start=1):
         head = page.cell(row=1, column=at)
+        put(head, name)
         head.font = Font(bold=True)
+        for n, row in enumerate(rows, start=2):
+            put(page.cell(row=n, column=at), row.get(name))
         longest = max([len(name), *(len(str(row.get(name, ""))) for row in rows[:500])])
         page.column_dimensions[get_column_letter(at)].width = min(longest + 2, 60)
     page.freeze_panes = "A2"
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
+    return as_bytes(book)

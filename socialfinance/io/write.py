@@ -17,14 +17,14 @@ class OutputIsInput(InputError):
     """A file to write is one of those that are read."""
 
 
-def refuse_to_replace(output: Path | None, read: Path) -> None:
-    """Refuse an output that is a file which is read, by whatever name or link."""
+def refuse_to_replace(output: Path | None, read: Path, field: str = "--json") -> None:
+    """Refuse an output that is a file which is read, by whatever name or link; ``field`` is the option."""
     try:
         same = output is not None and os.path.samefile(output, read)
     except (OSError, ValueError):  # one of them does not exist
         return
     if same:
-        raise OutputIsInput("is a file that is read: give another name", file=str(output), field="--json")
+        raise OutputIsInput("is a file that is read: give another name", file=str(output), field=field)
 
 
 def write_json(path: str | Path, data: Any) -> None:

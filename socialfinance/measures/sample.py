@@ -57,6 +57,10 @@ class Sample(Protocol):
         """Means and their standard errors from sums by unit ``(unit, year)`` of amounts and of squares."""
         ...
 
+    def mean_of_groups(self, sums: Array, paths: int) -> tuple[Array, Array]:
+        """Means and their standard errors from sums alone, by group of paths ``(group, row)``."""
+        ...
+
     def on(self, chosen: Chosen) -> Sample:
         """The sample cut down to some of its paths."""
         ...
@@ -105,6 +109,16 @@ class Equal:
         mean = total / paths
         variance = np.maximum(square / paths - mean * mean, 0.0) * (paths / max(paths - 1, 1))
         return mean, np.sqrt(variance / paths)
+
+    def mean_of_groups(self, sums: Array, paths: int) -> tuple[Array, Array]:
+        """Mean, and sqrt(G / (G - 1) sum over groups of (S_g - mean of S)^2) / n; NaN where there is one.
+
+        Groups hold equally many paths, but the last may hold fewer, which widens the error a little.
+        """
+        groups = len(sums)
+        apart = sums - sums.mean(axis=0)
+        widened = groups / (groups - 1) if groups > 1 else np.nan
+        return sums.sum(axis=0) / paths, np.sqrt(widened * np.sum(apart * apart, axis=0)) / paths
 
     def on(self, chosen: Chosen) -> Equal:
         """Some paths are still alike."""
@@ -193,6 +207,10 @@ class InSets:
         mean = by_set.sum(axis=0) / self.total
         apart = by_set - weight[:, None] * mean
         return mean, self._few() * apart.std(ddof=1, axis=0) / self.total
+
+    def mean_of_groups(self, sums: Array, paths: int) -> tuple[Array, Array]:
+        """The same: the error over sets needs no squares."""
+        return self.mean_of_units(sums, sums, paths)
 
     def _few(self) -> float:
         """sqrt(R), and wider as R is small."""

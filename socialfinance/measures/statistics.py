@@ -55,13 +55,13 @@ def figure_rows(
     if key.measure != "irr":
         yield from rows_of(key, figure(key))
         return
-    flows = sample.sets(rows[_flows_of(key)])
+    flows = sample.sets(rows[flows_of(key)])
     yield expected_flow_irr(key, flows)
     yield back_by_half_life(key, flows)
     yield from irr_rows(key, figure(key), figure(key._replace(measure="irr_status", unit="code")))
 
 
-def _flows_of(key: Key) -> tuple[str, str]:
+def flows_of(key: Key) -> tuple[str, str]:
     """Where the net flows by row stand that a figure's IRR is taken from."""
     if key.role == "investor":
         return key.deal, "with variation" if key.scope == "deal with variation" else "investor"

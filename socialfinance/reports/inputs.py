@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from socialfinance.core.errors import field_path
-from socialfinance.core.origins import Place
+from socialfinance.core.origins import Heard, Place
 from socialfinance.core.terms import said_of
 from socialfinance.reports.page import Page
 
@@ -29,13 +29,18 @@ class Sources:
         return self.sourced + self.illustrative + self.unsaid
 
 
+def numbers_of(model: Any) -> Iterator[tuple[Place, float, Heard]]:
+    """Every number that was given (no defaults), where it stands, and what is said of it."""
+    for place, value, heard in said_of(model):
+        if not isinstance(value, bool) and isinstance(value, (int, float)) and not _left_out(place):
+            yield place, value, heard
+
+
 def count_sources(model: Any) -> Sources:
     """Count the numbers that were given (no defaults), one by one, by what is said of each."""
     counted = Sources()
     places: dict[str, int] = {}
-    for place, value, heard in said_of(model):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or _left_out(place):
-            continue
+    for _, _, heard in numbers_of(model):
         origin = heard.origin or "unsaid"
         setattr(counted, origin, getattr(counted, origin) + 1)
         if heard.unverified is not None:

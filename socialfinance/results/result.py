@@ -33,9 +33,26 @@ class FlowRow(NamedTuple):
     unit: str
 
 
+class CurveRow(NamedTuple):
+    """One point of a curve that a picture needs: see ``engine/curves.py``."""
+
+    scope: str
+    deal: str
+    party: str
+    role: str
+    financial_year: str
+    measure: str
+    along: str
+    """what ``at`` is: ``level`` (of a quantile), ``quarter`` (from row 0), ``year`` (of a mean, from 0)"""
+    at: float
+    value: float | None
+    standard_error: float | None
+    unit: str
+
+
 @dataclass(frozen=True)
 class Result:
-    """Measures and flows of one run, and everything needed to repeat it.
+    """Measures, flows and curves of one run, and everything needed to repeat it.
 
     The unit ``pounds`` stands for units of the file's currency (``portfolio.currency``).
     """
@@ -54,6 +71,7 @@ class Result:
     extra: dict[str, Any] = field(default_factory=dict)
     set: dict[str, Any] = field(default_factory=dict)
     """what was changed after the files were read, by path into the portfolio"""
+    curve_rows: tuple[CurveRow, ...] = ()
 
     def __post_init__(self) -> None:
         """However a figure was made, what is no finite number is none, and its status says why."""
@@ -72,6 +90,20 @@ class Result:
         import pandas as pd
 
         return pd.DataFrame(self.flow_rows, columns=list(FlowRow._fields))
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """Tidy, one row a point of what pictures draw: the columns of ``CurveRow``."""
+        import pandas as pd
+
+        return pd.DataFrame(self.curve_rows, columns=list(CurveRow._fields))
+
+    @property
+    def plot(self) -> Any:
+        """Pictures of this result (``pictures.plots.Plots``): matplotlib figures with alt text."""
+        from socialfinance.pictures.plots import Plots
+
+        return Plots(self)
 
     @cached_property
     def _by_target(self) -> dict[tuple[str, ...], Row]:
@@ -118,11 +150,12 @@ class Result:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Provenance, measures and flows as plain data."""
+        """Provenance, measures, flows and curves as plain data."""
         return {
             "provenance": self.provenance,
             "measures": [row._asdict() for row in self.measures_rows],
             "flows": [row._asdict() for row in self.flow_rows],
+            "curves": [row._asdict() for row in self.curve_rows],
         }
 
     def to_json(self, path: str | Path) -> None:
@@ -130,6 +163,35 @@ class Result:
         from socialfinance.io.write import write_json
 
         write_json(path, self.to_dict())
+
+    def to_html(
+        self, path: str | Path, command: str = "", tornado: Any = None, comparison: Any = None
+    ) -> None:
+        """Write everything a committee reads as one page that needs nothing else, and no network.
+
+        ``command`` is what was asked, shown as such. With a ``pricing.sensitivity.Tornado`` the page says
+        which inputs move its figure most; with a ``pricing.compare.Comparison`` risk is shared out by
+        structure, without by deal. InputError where matplotlib or
+        Jinja2 is missing, or the file cannot be written; nothing is left half-written.
+        """
+        from socialfinance.io.write import write_text
+        from socialfinance.pages.page import page
+
+        write_text(path, page(self, command, tornado, comparison))
+
+    def to_excel(self, path: str | Path, future: int | None = None) -> None:
+        """Write a workbook of real numbers, formats, live sums and charts (needs openpyxl).
+
+        ``future`` is the number of the future that one sheet explains; default one near the P95 of the net
+        cost of the public body that pays most.
+        """
+        from socialfinance.io.write import write_bytes
+        from socialfinance.workbooks.cells import check_openpyxl
+
+        check_openpyxl(str(path))
+        from socialfinance.workbooks.book import workbook
+
+        write_bytes(path, workbook(self, future))
 
     def to_parquet(self, path: str | Path) -> None:
         """Write the measures frame as Parquet (needs pyarrow)."""

@@ -12,12 +12,13 @@ import pytest
 
 from socialfinance.cli import main
 from socialfinance.core.ledger import Ledger
-from socialfinance.engine.deal import Outcome, run
+from socialfinance.engine.deal import Outcome, own_draws, run
 from socialfinance.engine.executors import Work
 from socialfinance.engine.observed import Past, cash_lines, observed
 from socialfinance.engine.ready import ReadyPortfolio, drawn, futures_of, prepare, price_level
 from socialfinance.evidence.observe import observe
 from socialfinance.evidence.returns import Returned
+from socialfinance.instruments.base import flat
 from socialfinance.io.files import load
 from socialfinance.io.shipped import library
 from socialfinance.programmes.known import Quarter
@@ -108,6 +109,8 @@ def test_returned_cash_is_in_the_ledger_and_parties_sum_to_nil(name: str) -> Non
     ready = shipped(name)
     deal = ready.deals[0]
     past = with_cash(ready, as_planned(ready, 5), 1.1)
+    some_back = {**past.cash[-1], ("repaid", ""): 3_000.0, ("return", ""): 200.0}
+    past = past._replace(cash=(*past.cash[:-1], some_back))
     outcome = ran(observed(ready, {deal.name: past}).ready)
     assert np.allclose(np.sum(list(outcome.ledger.net.values()), axis=0), 0.0, atol=1e-6)
     journal = outcome.ledger.journal
@@ -118,6 +121,69 @@ def test_returned_cash_is_in_the_ledger_and_parties_sum_to_nil(name: str) -> Non
     vehicle = outcome.ledger.net[f"{deal.name} vehicle"]
     state: Any = outcome.history[5]
     assert np.allclose(np.sum(vehicle[:6], axis=0), state.vehicle.cash, atol=1e-3)
+    investor = deal.own.lowered.legs.drawdown.payer
+    paid, back = (np.sum(flows[:6], axis=0) for flows in outcome.ledger.of_role(investor))
+    assert np.allclose(state.drawn, paid, atol=1e-3)
+    if name != "demo-guaranteed-debt":
+        assert np.allclose(state.received, back, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", STRUCTURES[1:])
+def test_what_is_owed_follows_what_was_drawn(name: str) -> None:
+    """A tenth more of everything in the first quarter: as much more is owed as more was drawn, less paid."""
+    ready = shipped(name)
+    deal = ready.deals[0]
+    owed, put_in = [], []
+    for factor, back in ((1.0, 0.0), (1.1, 700.0)):
+        past = with_cash(ready, as_planned(ready, 1), factor)
+        cash = {**past.cash[0], ("repaid", ""): 5 * back, ("return", ""): back}
+        state: Any = ran(observed(ready, {deal.name: past._replace(cash=(cash,))}).ready).history[1]
+        owed.append(state.balance)
+        of_interest = back if name == "demo-pay-as-you-save" else 0.0  # a loan has it apart
+        put_in.append(cash["drawn", ""] - 5 * back - of_interest)
+    assert put_in[1] - put_in[0] > 1_000.0
+    assert np.allclose(owed[1] - owed[0], put_in[1] - put_in[0], atol=1e-3)
+
+
+def test_an_end_for_certain_that_did_not_come_is_none() -> None:
+    """Policy was to end the contract in the third quarter; returns for five show that it runs."""
+    given = load("edge-of-care", set={"deals.edge-of-care.instrument.termination.policy.at_quarter": 3})
+    ready = prepare(given.portfolio)
+    found = observed(ready, {"edge-of-care": as_planned(ready, 5)})
+    state: Any = ran(found.ready).history[5]
+    assert np.all(state.vehicle.exits.since < 0.0)
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_what_the_vehicle_lacks_was_drawn(name: str) -> None:
+    """Nothing paid in five quarters, and costs twice the plan's: what was not earned was drawn."""
+    ready = shipped(name)
+    deal = ready.deals[0]
+    past = with_cash(ready, as_planned(ready, 5), 2.0)
+    unpaid = tuple({key: 0.0 for key in cash if key[0] in ("paid", "savings paid")} for cash in past.cash)
+    outcome = ran(observed(ready, {deal.name: past._replace(cash=unpaid)}).ready)
+    investor = deal.own.lowered.legs.drawdown.payer
+    paid, _ = outcome.ledger.of_role(investor)
+    state: Any = outcome.history[5]
+    assert np.allclose(state.drawn, np.sum(paid[:6], axis=0), atol=1e-3)
+    assert np.all(state.vehicle.cash >= -1e-6)
+    vehicle = outcome.ledger.net[f"{deal.name} vehicle"]
+    assert np.allclose(np.sum(vehicle[:6], axis=0), state.vehicle.cash, atol=1e-3)
+
+
+def test_chance_is_over_in_rows_that_are() -> None:
+    """What a structure draws by chance is 1 in rows that are over: nothing has happened by it."""
+    ready = shipped("demo-guaranteed-debt")
+    deal = ready.deals[0]
+    common = ready.common(3, PATHS)
+    source = drawn(deal, common, 3, PATHS)
+    rows = own_draws(deal.own.lowered, source, deal.calendar.quarters + 1, over=4)
+    chances = [one.given is None for one in flat(deal.own.lowered.draws)]
+    assert any(chances)
+    for row, values in enumerate(rows):
+        for value, chance in zip(flat(values), chances, strict=True):
+            if chance:
+                assert np.all(np.asarray(value) == 1.0) == (1 <= row <= 4)
 
 
 def test_a_past_travels_with_the_work() -> None:

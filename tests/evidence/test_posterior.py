@@ -16,8 +16,8 @@ from socialfinance.core.ledger import Ledger
 from socialfinance.engine.deal import run
 from socialfinance.engine.observed import Past, observed
 from socialfinance.engine.ready import ReadyPortfolio, drawn, futures_of, prepare, price_level
-from socialfinance.evidence.likelihood import log_likelihood, seen
-from socialfinance.evidence.posterior import Posterior, learn
+from socialfinance.evidence.likelihood import COST_NOISE, log_likelihood, seen
+from socialfinance.evidence.posterior import Particles, Posterior, Scene, learn
 from socialfinance.io.files import load_data
 from socialfinance.programmes.known import Quarter
 
@@ -170,6 +170,39 @@ def test_a_factor_in_closed_form() -> None:
     mean, error = mean_and_error(score)
     assert abs(mean - truth) < 4 * error
     assert abs(truth) > 10 * error  # the returns do move it
+
+
+def test_an_overrun_in_closed_form() -> None:
+    """ln overrun ~ N(m, s^2), three quarters 20% over budget, each with noise t: precision 1/s^2 + 3/t^2."""
+    overrun = {"distribution": "lognormal", "mean": 1.0, "sd": 0.15}
+    ready = two_deals(costs={"staff": {"per_quarter": 20_000.0, "overrun": overrun}})
+    outcomes = {"first": 0.0, "second": 0.0}
+    quarter = Quarter(0.0, 0.0, outcomes, {"staff": 24_000.0}, {})
+    post = learnt(ready, {"a": Past((quarter,) * 3, ({},) * 3, {})})
+    variance = math.log1p(0.15**2)
+    precision = 1 / variance + 3 / COST_NOISE**2
+    mean = (-variance / 2 / variance + 3 * math.log(1.2) / COST_NOISE**2) / precision
+    score = ndtri(post.learnt.drawn["a", "costs.staff.overrun"])
+    values = -variance / 2 + math.sqrt(variance) * score
+    found, error = mean_and_error(values)
+    assert abs(found - mean) < 4 * error
+    square, error = mean_and_error((values - mean) ** 2)
+    assert abs(square - 1 / precision) < 4 * error
+
+
+def test_particles_keep_their_own_likelihood() -> None:
+    """After all moves, what is kept of each particle is what its scores give."""
+    ready = two_deals()
+    past = simulated(ready, 5, 0, 4)
+    what = {deal.name: seen(deal, past[deal.name]) for deal in ready.deals}
+    scene = Scene(ready, what, 1, 2 * SIZE, exact=False)
+    particles = Particles(scene, 2, SIZE)
+    particles.run()
+    common = scene.common(particles.u)
+    for i, log in enumerate(particles.log):
+        assert np.allclose(log, scene.log_likelihood(i, common, particles.u), rtol=1e-12)
+    for names, z in particles.z.items():
+        assert np.allclose(z, ndtri(particles.u[names]), atol=1e-9)
 
 
 def test_likelihood_is_the_engines_own_law() -> None:

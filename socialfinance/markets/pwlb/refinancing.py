@@ -123,6 +123,9 @@ def refinance(
 ) -> Refinancing:  # fmt: skip
     """Borrow for some years, and borrow what is then still owed again, at a rate not known today.
 
+    The all-in rate y solves principal - fee = sum of (service_k + fee_k) / (1 + y)^(k / 2), k in half-years
+    from 1, the second fee at the end of the first loan. At the break-even rate y is that of the long loan.
+
     Parameters
     ----------
     principal, rate, years, method
@@ -140,9 +143,6 @@ def refinance(
         meant: the PWLB's loans amortise over their own term.
     discount_rate
         Annual effective, for present values; by default the all-in rate of the long loan.
-
-    The all-in rate y solves principal - fee = sum of (service_k + fee_k) / (1 + y)^(k / 2), k in half-years
-    from 1, the second fee at the end of the first loan. At the break-even rate y is that of the long loan.
     """
     n, m, over = _terms(years, method, again_years, again_method, amortise_over)
     amount, again = float(pounds(principal)), _rates(rates) / 2

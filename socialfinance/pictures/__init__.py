@@ -1,0 +1,1 @@
+"""Pictures: matplotlib figures of results, in one style, each with a text that says what it shows."""
