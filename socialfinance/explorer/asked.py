@@ -180,7 +180,7 @@ def file_of(source: Source, asked: Asked) -> str:
         _put(data, place[:cut], _found(plain, place[:cut]))
     title = visible(source.portfolio.title or source.portfolio.name)
     beside = ", which must lie beside this file" if source.name.endswith(PATHS) else ""
-    head = f"# {title}, changed in `socialfinance explore`; all else is as in its base{beside}."
+    head = f"# {title}, changed in the explorer; all else is as in its base{beside}."
     return f"{head}\n{dump(data)}"
 
 

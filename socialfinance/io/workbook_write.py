@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from math import ceil
 from typing import Any, Literal
@@ -227,7 +227,8 @@ def _around(sheet: Sheet, leaves: list[_Leaf], data: Any) -> list[tuple[str, ...
     if len(sheet.heads) == 1:
         return [()]
     deals = dict.fromkeys(leaf.names[:-1] for leaf in leaves)
-    return list(deals) or [(name,) for name in data.get("deals", {})] or [("",)]
+    given = data.get("deals")
+    return list(deals) or [(name,) for name in (given if isinstance(given, Mapping) else ())] or [("",)]
 
 
 # --- both -----------------------------------------------------------------------------------------

@@ -32,9 +32,9 @@ def test_the_page(capsys) -> None:
     assert max(map(len, out.splitlines())) <= 110
     assert "EVIDENCE: FAMILY THERAPY, INPUTS WITH A PEDIGREE" in words
     assert (
-        "Of 10 uncertain inputs rest on a provider's record 1; on a class of real projects 1; "
-        "on a graded claim 1; on a stated source 0; "
-        "on nothing but illustration 7; on a number without source 0."
+        "10 uncertain inputs rest: 1 on a provider's record; 1 on a class of real projects; "
+        "1 on a graded claim; 0 on a stated source; "
+        "7 on nothing but illustration; 0 on a number without source."
     ) in words
     assert "335 of 388 35% 0.822 0.692 to 0.925" in words
     assert "12 metrics 77%" in words
@@ -59,7 +59,7 @@ def test_one_deal(small, capsys) -> None:
     assert main(["evidence", str(small), "--deal", "families"]) == 0
 
     words = " ".join(printed(capsys).split())
-    assert "Of 4 uncertain inputs" in words
+    assert "4 uncertain inputs rest:" in words
     assert "Common to all deals" not in words
 
 

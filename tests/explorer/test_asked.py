@@ -106,7 +106,7 @@ def test_a_saved_file_is_short_and_says_what_it_is_based_on():
     text = file_of(SOURCE, Asked(DEAL, (), ((f"deals.{DEAL}.prices", 1.05),)))
 
     assert text.splitlines()[0].startswith(
-        "# Edge of care, one deal at Life Chances Fund risk, changed in `socialfinance explore`;"
+        "# Edge of care, one deal at Life Chances Fund risk, changed in the explorer;"
     )
     assert text.splitlines()[1:5] == [
         "based_on: edge-of-care",
