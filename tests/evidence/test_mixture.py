@@ -245,11 +245,11 @@ def coverage_of(n: int, panels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def test_26_projects_find_the_parameters_with_the_width_they_say():
-    """30 panels: coverage of 90% intervals ± 4 × √(0.9 × 0.1 / 30) = 0.22. f is known to about ± 0.1 only."""
-    held, width, value = coverage_of(26, 30)
-    assert np.all(np.abs(held - 0.9) <= 0.22), held
+    """12 panels: coverage of 90% intervals ± 4 × √(0.9 × 0.1 / 12) = 0.35. f is known to about ± 0.1 only."""
+    held, width, value = coverage_of(26, 12)
+    assert np.all(np.abs(held - 0.9) <= 0.35), held
     assert 0.15 < width[0] < 0.25
-    assert value == pytest.approx(WANTED, abs=0.05)
+    assert value == pytest.approx(WANTED, abs=0.08)
 
 
 @pytest.mark.slow
