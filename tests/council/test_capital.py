@@ -255,6 +255,7 @@ def test_a_lease_sum_that_comes_late_pays_for_earlier_spending() -> None:
     assert later["unfinanced"] == pytest.approx([60.0, 0.0, 0.0])  # it waits for the spending to come
 
 
+@pytest.mark.slow
 def test_every_shipped_deal_goes_through() -> None:
     """Whatever its council pays: nothing is refused, no number is missing, the roll holds."""
     built = 0

@@ -204,6 +204,7 @@ def shocked(n: int, seed: int, cost: float) -> Data:
     return data_of(np.where(ratio > 0.5, ratio * np.exp(-cost * exposure), ratio), exposure=exposure)
 
 
+@pytest.mark.slow
 def test_what_a_bad_year_costs_is_found_again():
     """16 panels of 60 projects: the mean estimate within four standard errors of 0.6; intervals hold it."""
     found, held = [], 0

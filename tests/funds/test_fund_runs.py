@@ -280,6 +280,7 @@ def figure(result: Any, measure: str, statistic: str, year: str = "") -> tuple[f
     return row.value, row.standard_error
 
 
+@pytest.mark.slow
 def test_noise_makes_more_cuts_mistakes_and_gains_less() -> None:
     """The error of measurement at 100 people: nil, 0.3 and 1.5. Monotone by more than 4 standard errors."""
     gains, wrong = [], []

@@ -265,6 +265,7 @@ def test_all_programmes_of_a_fund_of_several_kinds(
     assert data["deals"]["edge-of-care"]["instruments"]["debt-all"]["layers"][0]["cover"] == 1.0
 
 
+@pytest.mark.slow
 def test_all_programmes_together_are_what_a_run_has_of_all_investors() -> None:
     """Deals that close later count from their own day: the fund's own structures, by two ways."""
     ready = prepare(sf.load("collective-impact-fund").portfolio)

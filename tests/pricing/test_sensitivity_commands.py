@@ -138,6 +138,7 @@ def test_effects_are_of_a_measure_and_not_of_its_statistic(capsys):
     assert "p95" not in text
 
 
+@pytest.mark.slow
 def test_what_is_written_says_how_to_run_it_again(capsys, tmp_path):
     file = tmp_path / "rows.json"
 

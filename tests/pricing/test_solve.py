@@ -111,6 +111,7 @@ def test_known_answers(case: str) -> None:
     assert found.terms[0].course in ("rises", "falls")
 
 
+@pytest.mark.slow
 def test_errors_are_what_the_answers_of_many_seeds_show() -> None:
     found = [solve(cohort(), PRICE, f"{GAIN} == 0", paths=200, seed=seed) for seed in range(30)]
     spread = float(np.std([one.value for one in found], ddof=1))
