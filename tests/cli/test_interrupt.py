@@ -27,8 +27,9 @@ def started(folder, workers, paths="1000000", output="run.json"):
         "--workers", workers, "--json", str(folder / output),
     ]  # fmt: skip
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell ignores it
+    )  # fmt: skip
     assert f"{int(paths):,} paths" in process.stderr.readline()
     return process
 
