@@ -45,6 +45,11 @@ def observe_options(commands: Any) -> None:
                      help="show these deals line by line, beside those that are flagged")  # fmt: skip
     one.add_argument("--paths", type=int, default=6_144, metavar="N",
                      help="futures, 6,144 or more, in whole sets (default 6144)")  # fmt: skip
+    one.add_argument("--cost-noise", type=float, default=0.10, metavar="SD",
+                     help="how far a quarter's cost lies about budget and overrun, in logs "
+                          "(default 0.10, illustrative)")  # fmt: skip
+    one.add_argument("--saving-noise", type=float, default=0.25, metavar="SD",
+                     help="the same of a quarter's savings (default 0.25, illustrative)")  # fmt: skip
     one.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same figures (default 1)")
     one.add_argument("--workers", type=int, metavar="N", help="processes for the forecasts")
     set_option(one)
@@ -66,11 +71,21 @@ def observe_command(options: argparse.Namespace) -> int:
         deal_named(ready, deal)
     if options.template is not None:
         return _template(ready, options.template, options.quarters)
+    for field, given in (("--cost-noise", options.cost_noise), ("--saving-noise", options.saving_noise)):
+        if not 0.001 <= given <= 10.0:
+            raise InputError("is out of range", field=field, given=given, allowed="0.001 to 10")
     if options.returns is None:
         raise InputError("is missing", field="--returns", allowed="a file of returns, or --template FILE")
     inputs = {name: {"path": str(file.path), "sha256": file.sha256} for name, file in loaded.inputs.items()}
     found = observe(
-        loaded.portfolio, options.returns, options.as_of, options.paths, options.seed, options.workers, inputs
+        loaded.portfolio,
+        options.returns,
+        options.as_of,
+        options.paths,
+        options.seed,
+        options.workers,
+        inputs,
+        (options.cost_noise, options.saving_noise),
     )
     if options.json:
         asked = {"returns": str(options.returns), "seed": options.seed, "paths": options.paths}

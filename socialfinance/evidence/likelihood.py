@@ -49,6 +49,8 @@ class Seen:
     cost_ratio: dict[str, tuple[float, ...]]
     """by cost line and row: returned over budgeted at the counts returned; 0 where it says nothing"""
     saving_ratio: dict[str, tuple[float, ...]]
+    cost_noise: float = COST_NOISE
+    saving_noise: float = SAVING_NOISE
 
     @property
     def rows(self) -> range:
@@ -56,7 +58,9 @@ class Seen:
         return range(1, len(self.past.quarters) + 1)
 
 
-def seen(deal: ReadyDeal, past: Past) -> Seen:
+def seen(
+    deal: ReadyDeal, past: Past, cost_noise: float = COST_NOISE, saving_noise: float = SAVING_NOISE
+) -> Seen:
     """A deal's past beside what its plan would have cost and saved at the same counts.
 
     ``deal`` is one without a past of its own: :func:`~socialfinance.engine.observed.observed` has none of it.
@@ -86,7 +90,7 @@ def seen(deal: ReadyDeal, past: Past) -> Seen:
         for s, name in enumerate(terms.savings)
         for both in [list(enumerate(zip(known.rows, done, strict=True)))]
     }
-    return Seen(past, known.tried, costs, savings)
+    return Seen(past, known.tried, costs, savings, cost_noise, saving_noise)
 
 
 def _silent(shape: tuple[float, ...]) -> tuple[float, ...]:
@@ -117,11 +121,11 @@ def log_likelihood(what: Seen, futures: Futures, apart: frozenset[str] = frozens
                 total = total + _binomial(rows[row].tries, rows[row].achieved, chance)
         for j, ratios in enumerate(what.cost_ratio.values()):
             total = total + _about(
-                ratios[row], at(futures.overrun[j], row) * futures.cost_levels[j][row], COST_NOISE
+                ratios[row], at(futures.overrun[j], row) * futures.cost_levels[j][row], what.cost_noise
             )
         for s, ratios in enumerate(what.saving_ratio.values()):
             level = at(futures.unit_value[s], row) * futures.saving_levels[s][row]
-            total = total + _about(ratios[row], level, SAVING_NOISE)
+            total = total + _about(ratios[row], level, what.saving_noise)
     effect = futures.ready.programme.effect
     for name, reported in what.past.effects.items():
         cohort = effect.cohorts[name]

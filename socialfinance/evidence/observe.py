@@ -15,7 +15,7 @@ from socialfinance.engine.observed import CASH, Past, observed
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, prepare
 from socialfinance.engine.run import forecast
 from socialfinance.engine.sampling import sizes
-from socialfinance.evidence.likelihood import seen
+from socialfinance.evidence.likelihood import COST_NOISE, SAVING_NOISE, seen
 from socialfinance.evidence.posterior import Posterior, Quality, Updated, learn
 from socialfinance.evidence.returns import Returned, Returns
 from socialfinance.measures.sample import InSets
@@ -104,6 +104,8 @@ class Observation:
     now: Forecast
     sets: int
     size: int
+    noise: tuple[float, float]
+    """of a quarter's cost, and of its savings, in logs"""
 
     @property
     def as_of(self) -> date:
@@ -153,6 +155,7 @@ class Observation:
             "remarks": list(self.now.remarks),
             "quality": {
                 "particles": self.sets * self.size, "sets": self.sets, "steps": self.quality.steps,
+                "cost_noise": self.noise[0], "saving_noise": self.noise[1],
                 "effective_at_worst": self.quality.effective, "moves_taken": dict(self.quality.taken),
             },
             "then_and_now": [_flat(self, line) for line in self.lines],
@@ -165,11 +168,13 @@ class Observation:
 def observe(
     portfolio: Any, returns: Any, as_of: date | None = None, paths: int = 6_144, seed: int = 1,
     workers: int | None = None, inputs: dict[str, dict[str, str]] | None = None,
+    noise: tuple[float, float] = (COST_NOISE, SAVING_NOISE),
 ) -> Observation:  # fmt: skip
     """Condition a portfolio on what was returned by a day, and forecast it again.
 
     ``returns`` is a file as ``evidence/returns.py`` describes; ``as_of`` the day, by default the last on
-    which anything was said. ``paths`` is rounded up to whole sets. Raises InputError where the returns are
+    which anything was said. ``paths`` is rounded up to whole sets. ``noise`` is how
+    far a quarter's cost, and its savings, lie about what they tell of (sd of logarithms). Raises InputError where the returns are
     not sound, or do not fit the portfolio.
     """
     ready = prepare(portfolio)
@@ -183,19 +188,21 @@ def observe(
     original = forecast(ready, sample, size * sets, seed, workers, inputs)
     return Observation(
         Forecast(None, ready, original, None, ()),
-        _conditioned(ready, earlier, sample, seed, workers, inputs, sets, size) if earlier else None,
-        _conditioned(ready, now, sample, seed, workers, inputs, sets, size),
-        sets, size,
+        _conditioned(ready, earlier, sample, seed, workers, inputs, sets, size, noise) if earlier else None,
+        _conditioned(ready, now, sample, seed, workers, inputs, sets, size, noise),
+        sets, size, noise,
     )  # fmt: skip
 
 
 def _conditioned(
     ready: ReadyPortfolio, returns: Returns, sample: InSets, seed: int, workers: int | None,
-    inputs: dict[str, dict[str, str]] | None, sets: int, size: int,
+    inputs: dict[str, dict[str, str]] | None, sets: int, size: int, noise: tuple[float, float],
 ) -> Forecast:  # fmt: skip
     placed = observed(ready, returns.past)
     what = {
-        deal.name: seen(deal, returns.past[deal.name]) for deal in ready.deals if deal.name in returns.past
+        deal.name: seen(deal, returns.past[deal.name], *noise)
+        for deal in ready.deals
+        if deal.name in returns.past
     }
     posterior = learn(ready, what, seed, sets, size)
     served = replace(placed.ready, points=posterior.learnt)

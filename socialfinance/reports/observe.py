@@ -314,6 +314,8 @@ def how_good(page: Page, found: Observation) -> None:
         f"returns came in by {quality.steps} powers, of which the hardest left",
         f"{with_error(quality.effective, None, PERCENT)} of the particles counting;",
         f"of the moves at least {least:.0%} were taken in every block.",
+        f"A quarter's cost is taken to lie {found.noise[0]:g} about what it tells of, its savings",
+        f"{found.noise[1]:g} (sd of logs: --cost-noise, --saving-noise).",
         "Standard errors are from the spread between sets. They are noise of simulation: not doubt about the",
         "priors, about the form of the model, or about returns that are wrong.",
     )

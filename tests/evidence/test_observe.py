@@ -281,14 +281,17 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_command_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["observe", "edge-of-care"]) == 2
+    noisy = ["--returns", str(_returns(tmp_path)), "--cost-noise", "nan"]
+    assert main(["observe", "edge-of-care", *noisy]) == 2
     assert main(["observe", "edge-of-care", "--returns", str(tmp_path / "none.csv")]) == 2
     assert (
         main(["observe", "edge-of-care", "--returns", str(_returns(tmp_path)), "--as-of", "2026-01-01"]) == 2
     )
     assert main(["observe", "edge-of-care", "--template", str(tmp_path / "t.csv"), "--quarters", "99"]) == 2
     said = capsys.readouterr().err.strip().split("\n")
-    assert len(said) == 4
-    assert "nothing had been returned by then" in said[2]
+    assert len(said) == 5
+    assert "--cost-noise: is out of range" in said[1]
+    assert "nothing had been returned by then" in said[3]
     assert not (tmp_path / "t.csv").exists()
 
 
