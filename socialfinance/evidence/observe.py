@@ -173,9 +173,9 @@ def observe(
     """Condition a portfolio on what was returned by a day, and forecast it again.
 
     ``returns`` is a file as ``evidence/returns.py`` describes; ``as_of`` the day, by default the last on
-    which anything was said. ``paths`` is rounded up to whole sets. ``noise`` is how
-    far a quarter's cost, and its savings, lie about what they tell of (sd of logarithms). Raises InputError where the returns are
-    not sound, or do not fit the portfolio.
+    which anything was said. ``paths`` is rounded up to whole sets. ``noise`` is how far a quarter's cost, and
+    its savings, lie about what they tell of (sd of logarithms). Raises InputError where the returns are not
+    sound, or do not fit the portfolio.
     """
     ready = prepare(portfolio)
     returned = Returned(returns, ready)
