@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from socialfinance.cli import main
+from socialfinance.cli import main, parser
 from socialfinance.core.ledger import Ledger
 from socialfinance.engine.deal import Outcome, own_draws, run
 from socialfinance.engine.executors import Work
 from socialfinance.engine.observed import Past, cash_lines, observed
 from socialfinance.engine.ready import ReadyPortfolio, drawn, futures_of, prepare, price_level
+from socialfinance.evidence.likelihood import COST_NOISE, SAVING_NOISE
 from socialfinance.evidence.observe import observe
 from socialfinance.evidence.returns import Returned
 from socialfinance.funds.fund import Fund
@@ -293,6 +294,12 @@ def test_command_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "--cost-noise: is out of range" in said[1]
     assert "nothing had been returned by then" in said[3]
     assert not (tmp_path / "t.csv").exists()
+
+
+def test_the_command_takes_what_the_library_takes() -> None:
+    """The noises that its help names are those of the likelihood."""
+    options = parser().parse_args(["observe", "edge-of-care"])
+    assert (options.cost_noise, options.saving_noise) == (COST_NOISE, SAVING_NOISE)
 
 
 def test_template_then_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
