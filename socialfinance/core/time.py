@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar as _calendar
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 from socialfinance.core.errors import InputError
 
@@ -43,17 +44,17 @@ class Calendar:
         """The start for row 0; else the last day of quarter ``row``."""
         return self.start if row == 0 else add_months(self.start, 3 * row) - timedelta(days=1)
 
-    @property
+    @cached_property
     def dates(self) -> tuple[date, ...]:
         """One date a row, ``quarters + 1`` of them."""
         return tuple(self.row_date(row) for row in range(self.quarters + 1))
 
-    @property
+    @cached_property
     def financial_years(self) -> tuple[str, ...]:
         """The distinct financial years of the rows, in order."""
         return tuple(dict.fromkeys(financial_year(day) for day in self.dates))
 
-    @property
+    @cached_property
     def year_of_row(self) -> tuple[int, ...]:
         """For each row the position of its financial year in ``financial_years``."""
         position = {year: i for i, year in enumerate(self.financial_years)}

@@ -66,13 +66,12 @@ class Block:
     def put_flows(self, flows: dict[FlowKey, Array]) -> None:
         """Keep unit sums and unit sums of squares of ``(year, path)`` flows as ``(2, unit, year)``."""
         for key, amounts in flows.items():
-            parts = _units(self._weighted(amounts))
-            sums = [part.sum(axis=1) for part in parts]
-            self.flows[key] = np.stack([sums, [(part * part).sum(axis=1) for part in parts]])
+            amounts = self._weighted(amounts)
+            self.flows[key] = np.stack([_unit_sums(amounts), _unit_sums(amounts * amounts)])
 
     def put_rows(self, deal: str, role: str, net: Array) -> None:
         """Keep sums over fine units of a role's net flows by row, for the IRR of expected flows."""
-        self.rows[deal, role] = np.stack([part.sum(axis=1) for part in _units(self._weighted(net), FINE)])
+        self.rows[deal, role] = _unit_sums(self._weighted(net), FINE)
 
     def _weighted(self, amounts: Array) -> Array:
         return amounts if self.weights is None else amounts * self.weights
@@ -172,8 +171,11 @@ def _longer(values: Array, size: int, axis: int = 0) -> Array:
     return np.pad(values, more)
 
 
-def _units(amounts: Array, size: int = UNIT) -> list[Array]:
-    """The units of a block, which begins with one; each part contiguous, so that sums pair alike."""
-    return [
-        np.ascontiguousarray(amounts[:, start : start + size]) for start in range(0, amounts.shape[1], size)
-    ]
+def _unit_sums(amounts: Array, size: int = UNIT) -> Array:
+    """Sums ``(unit, row)`` over the units of a block, which begins with one; each alike in any block."""
+    rows, paths = amounts.shape
+    full = paths - paths % size
+    sums = amounts[:, :full].reshape(rows, -1, size).sum(axis=2).T
+    if full == paths:
+        return sums
+    return np.concatenate([sums, np.ascontiguousarray(amounts[:, full:]).sum(axis=1)[None]])

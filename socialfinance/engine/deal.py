@@ -12,7 +12,7 @@ from socialfinance.core.parties import OUTSIDE
 from socialfinance.engine.ready import ReadyDeal, ReadyStructure, Shares
 from socialfinance.instruments.base import INFINITE, Lowered, Now, Restated, flat, shaped
 from socialfinance.kernels.delays import Delays
-from socialfinance.kernels.elementwise import most
+from socialfinance.kernels.elementwise import most, part
 from socialfinance.kernels.quick import done, through
 from socialfinance.programmes.base import AS_PLANNED, Activity, Futures
 from socialfinance.scenarios.sources import Source, at
@@ -212,7 +212,7 @@ def _book(
     if not structure.lowered.delivers:
         return
     for agencies, cashable, rest in zip(saving_legs, done.cashable, done.not_cashable, strict=False):
-        cash, other = cashable * structure.savings, rest * structure.savings
+        cash, other = part(cashable, structure.savings), part(rest, structure.savings)
         _save(ledger, row, agencies, cash, "saving", "extra cost")
         _save(ledger, row, agencies, other, "non-cashable saving", "non-cashable extra cost")
 
@@ -220,8 +220,9 @@ def _book(
 def _save(ledger: Ledger, row: int, agencies: Shares, amount: Any, gain: str, loss: str) -> None:
     """Book what agencies save; where the programme does harm, what it costs them."""
     outside: Shares = ((OUTSIDE, 1.0),)
-    _pay(ledger, row, outside, agencies, most(0.0, amount), gain)
-    if np.any(amount < 0.0):
+    harm = np.any(amount < 0.0)
+    _pay(ledger, row, outside, agencies, most(0.0, amount) if harm else amount, gain)
+    if harm:
         _pay(ledger, row, agencies, outside, most(0.0, -amount), loss)
 
 
@@ -229,9 +230,9 @@ def _pay(ledger: Ledger, row: int, payers: Shares, payees: Shares, amount: Any, 
     if isinstance(amount, float):
         if amount == 0.0:
             return
-    elif not amount.any():
+    elif amount[0] == 0.0 and not amount.any():
         return
-    for payer, part in payers:
+    for payer, paid in payers:
         for payee, share in payees:
-            whole = part * share
+            whole = paid * share
             ledger.pay(row, payer, payee, amount if whole == 1.0 else amount * whole, why)

@@ -175,7 +175,7 @@ def _count_block(n: Number, p: Number, luck: Luck, paths: Words) -> NDArray[np.f
     if luck.key0 == 0 and luck.key1 == 0:
         chance = np.where(chance < 0.0, 0.0, np.where(chance > 1.0, 1.0, chance))
         return np.broadcast_to(np.where(people < 0.0, 0.0, people) * chance, paths.shape).copy()
-    if not np.any(people != 0.0):
+    if people[0] == 0.0 and not people.any():
         return np.zeros(paths.shape)
     fast = loaded_compiled()
     if fast is not None:

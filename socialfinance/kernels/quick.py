@@ -26,9 +26,10 @@ from socialfinance.kernels.tracing import (
     decided_by,
     decides_alike,
     kind,
-    leaves,
+    maker,
     outline,
     rebuilt,
+    taker,
     trace,
 )
 
@@ -44,6 +45,8 @@ WORTH_CALLING = 80
 """Operations under which NumPy is as quick: to hand a row over takes about as long as twenty of its own."""
 MOST_PROGRAMS = 32
 """Programs kept for one function on one shape; what decides otherwise again is left to NumPy."""
+MOST_REMEMBERED = 10_000
+"""Decisions remembered for one program."""
 NEVER = -(10**18)
 SPECIAL = frozenset({0.0, 1.0, float("inf")})
 """Numbers that say whether a term is there at all: one that never changes is written into the program."""
@@ -56,6 +59,11 @@ class Variant:
         self.program, self.decided_by = program, decided_by(program)
         self.numbers = _picked([leaf for leaf in range(width) if leaf not in program.arrays])
         self.fixed, self.values = _picked(list(program.fixed)), tuple(program.fixed.values())
+        on = [program.nodes[place] for place in self.decided_by]
+        self.deciding = _picked([node[1] for node in on if node[0] == "narrow"])
+        self.alike: dict[tuple[Any, ...], bool] = {}
+        """by the numbers on which decisions hang: whether they fall as they did"""
+        self.make = maker(program.shape)
         self.weight = 0
         """rows x paths it was good for so far"""
         self.run: Any = None
@@ -65,7 +73,13 @@ class Variant:
         """Whether this row is handed what the program was written for, and decides alike."""
         if not NUMBERS.issuperset(map(type, self.numbers(given))) or self.fixed(given) != self.values:
             return False
-        return decides_alike(self.program, self.decided_by, given)
+        deciding = self.deciding(given)
+        alike = self.alike.get(deciding)
+        if alike is None:
+            alike = decides_alike(self.program, self.decided_by, given)
+            if len(self.alike) < MOST_REMEMBERED:
+                self.alike[deciding] = alike
+        return alike
 
     def machine_code(self, rows_and_paths: int) -> Any:
         """What runs it, compiled where that has become worth it; None before."""
@@ -92,8 +106,8 @@ def _picked(places: list[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
 class Shape:
     """One function on nested tuples of one shape: what is known of it in this process."""
 
-    def __init__(self, function: Step) -> None:
-        self.function = function
+    def __init__(self, function: Step, given: tuple[Any, ...]) -> None:
+        self.function, self.leaves = function, taker(given)
         self.paths = 0
         """that went through so far"""
         self.variants: list[Variant] = []
@@ -174,13 +188,13 @@ class Through:
         self.row += 1
         shape = self.shape = self.shape or self._known(given)
         if shape.variants:
-            flat = leaves(given)
+            flat = shape.leaves(given)
             variant = shape.variant(self.row, flat)
             if variant is not None:
                 run = variant.machine_code(self.paths)
                 if run is None:
                     return self.function(*given)
-                found: tuple[Any, ...] = rebuilt(variant.program.shape, iter(run(flat, self.paths)))
+                found: tuple[Any, ...] = variant.make(run(flat, self.paths))
                 return found
         if shape.paths >= WORTH_WATCHING and not shape.left_alone:
             self._watch(shape, given)
@@ -189,14 +203,14 @@ class Through:
     def _known(self, given: tuple[Any, ...]) -> Shape:
         key = self.function, outline(given)
         if key not in _SHAPES:
-            _SHAPES[key] = Shape(self.function)
+            _SHAPES[key] = Shape(self.function, given)
         _SHAPES[key].learn()
         return _SHAPES[key]
 
     def _watch(self, shape: Shape, given: tuple[Any, ...]) -> None:
         """Keep of a row what kind each leaf is, not its paths."""
         try:
-            kinds = [kind(x) for x in leaves(given)]
+            kinds = [kind(x) for x in shape.leaves(given)]
         except UntraceableError:
             shape.left_alone = True
             return

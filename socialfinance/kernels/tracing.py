@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import inspect
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from functools import cache
+from itertools import count as count_from_nought
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -286,7 +287,7 @@ def leaves(shape: Any) -> list[Any]:
 
 def _gather(shape: Any, found: list[Any]) -> None:
     for x in shape:
-        if isinstance(x, tuple) and type(x) is not luck.Luck:
+        if _nested(x):
             _gather(x, found)
         else:
             found.append(x)
@@ -295,14 +296,50 @@ def _gather(shape: Any, found: list[Any]) -> None:
 def rebuilt(shape: Any, given: Iterator[Any]) -> Any:
     """Leaves in the shape of nested tuples."""
     parts = [
-        rebuilt(x, given) if isinstance(x, tuple) and type(x) is not luck.Luck else next(given) for x in shape
+        rebuilt(x, given) if _nested(x) else next(given) for x in shape
     ]
     return shape._make(parts) if hasattr(shape, "_make") else tuple(parts)
 
 
+def taker(shape: Any) -> Callable[[Any], list[Any]]:
+    """``leaves`` for nested tuples of this shape, written out: a row is taken apart thousands of times."""
+    taken: Callable[[Any], list[Any]] = eval(f"lambda given: [{', '.join(_places(shape, 'given'))}]")
+    return taken
+
+
+def _places(shape: Any, at: str) -> Iterator[str]:
+    for i, x in enumerate(shape):
+        if _nested(x):
+            yield from _places(x, f"{at}[{i}]")
+        else:
+            yield f"{at}[{i}]"
+
+
+def maker(shape: Any) -> Callable[[Sequence[Any]], Any]:
+    """``rebuilt`` for this shape, written out: leaves in, nested tuples out."""
+    types: list[type] = []
+    numbers = count_from_nought()
+
+    def text(x: Any) -> str:
+        parts = "".join(f"{text(y) if _nested(y) else f'given[{next(numbers)}]'}, " for y in x)
+        if type(x) is tuple:
+            return f"({parts})"
+        types.append(type(x))
+        return f"new(types[{len(types) - 1}], ({parts}))"
+
+    made: Callable[[Sequence[Any]], Any] = eval(
+        f"lambda given: {text(shape)}", {"new": tuple.__new__, "types": types}
+    )
+    return made
+
+
+def _nested(x: Any) -> bool:
+    return isinstance(x, tuple) and type(x) is not luck.Luck
+
+
 def outline(shape: Any) -> Any:
     """The shape alone, to tell two shapes apart."""
-    if isinstance(shape, tuple) and type(shape) is not luck.Luck:
+    if _nested(shape):
         return (type(shape), *(outline(x) for x in shape))
     return luck.Luck if type(shape) is luck.Luck else None
 
@@ -377,7 +414,7 @@ def trace(
 
 
 def decided_by(program: Program) -> list[int]:
-    """The narrow nodes on which its decisions hang, in order."""
+    """The narrow nodes on which its decisions hang, in order; leaves are among them."""
     found: set[int] = set()
     waiting = list(program.guards)
     while waiting:

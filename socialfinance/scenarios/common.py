@@ -56,6 +56,7 @@ class Common:
         self.points = points
         self.rows = calendar.quarters + 1
         self._scores: dict[tuple[str, str], Array] = {}
+        self._levels: dict[tuple[Any, ...], list[Any]] = {}
         self.growth = {name: self._growth(name, x) for name, x in indices.items()}
         self.plan_growth = {name: plan_of(x) for name, x in indices.items()}
         self.shock = self._shocks()
@@ -136,6 +137,11 @@ class Common:
         """
         if name is None:
             return [1.0] * self.rows
+        if (name, base, collar) not in self._levels:
+            self._levels[name, base, collar] = self._level(name, base, collar)
+        return self._levels[name, base, collar]
+
+    def _level(self, name: str, base: date, collar: tuple[float, float] | None) -> list[Any]:
         growth = self.growth[name]
         least, most = collar or (-0.99, 10.0)
         planned = 1.0 + min(max(self.plan_growth[name], least), most)
