@@ -30,7 +30,7 @@ lint: $(READY) ## style and types
 
 slow: $(READY) ## the tests that take minutes, and properties on examples drawn anew
 	$(BIN)/python -m pytest -q -m slow
-	$(BIN)/python -m pytest -q -n 2 --hypothesis-profile default -k "properties or pwlb"
+	$(BIN)/python -m pytest -q -n 2 --hypothesis-profile default -k "properties or pwlb or models or suppress or open_data"
 
 bench: $(READY) ## how fast it is
 	$(BIN)/python -m pytest tests/bench -q -s -m bench --benchmark-enable

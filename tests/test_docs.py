@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 
-from socialfinance.cli import parser
+from socialfinance.cli import main, parser
 from tools import docs
 
 PAGE = """# Title
@@ -140,8 +141,27 @@ def places() -> list[Place]:
     ]
 
 
-def check(place: Place) -> None:
-    shown, printed = place.block.lines, docs.wanted(place.block, docs.output_of)
+@pytest.fixture
+def here(monkeypatch, capsys) -> Callable[[docs.Shown], str]:
+    """What a block prints, run in this process: to start another takes longer than most of them."""
+    monkeypatch.chdir(docs.ROOT)
+    for name, value in (("COLUMNS", "100"), ("NO_COLOR", "1"), ("TERM", "dumb")):
+        monkeypatch.setenv(name, value)
+
+    def printed(block: docs.Shown) -> str:
+        if block.code:
+            exec(compile(block.code, block.command, "exec"), {"__name__": "__main__"})
+        else:
+            program, *words = shlex.split(block.command)
+            assert program == "socialfinance"
+            assert main(words) == 0
+        return capsys.readouterr().out
+
+    return printed
+
+
+def check(place: Place, run: Callable[[docs.Shown], str] = docs.output_of) -> None:
+    shown, printed = place.block.lines, docs.wanted(place.block, run)
 
     assert shown == printed, f"{place.page} is out of date: run `make outputs`"
 
@@ -151,8 +171,14 @@ def check(place: Place) -> None:
     [place for place in places() if not place.block.slow],
     ids=lambda place: f"{place.page}: {place.block.command}",
 )
-def test_a_page_shows_what_is_printed(place):
-    check(place)
+def test_a_page_shows_what_is_printed(place, here):
+    check(place, here)
+
+
+def test_a_command_of_a_page_prints_the_same_as_a_program_of_its_own():
+    """The shortest: those above are run in this process."""
+    commands = [place for place in places() if not (place.block.slow or place.block.code)]
+    check(next(place for place in commands if place.block.command.startswith("socialfinance pwlb schedule")))
 
 
 @pytest.mark.slow

@@ -175,7 +175,7 @@ def _unit_sums(amounts: Array, size: int = UNIT) -> Array:
     """Sums ``(unit, row)`` over the units of a block, which begins with one; each alike in any block."""
     rows, paths = amounts.shape
     full = paths - paths % size
-    sums = amounts[:, :full].reshape(rows, -1, size).sum(axis=2).T
+    sums: Array = amounts[:, :full].reshape(rows, -1, size).sum(axis=2).T
     if full == paths:
         return sums
     return np.concatenate([sums, np.ascontiguousarray(amounts[:, full:]).sum(axis=1)[None]])

@@ -120,7 +120,7 @@ def installed() -> Mapping[str, str]:
     from importlib.metadata import version
 
     from socialfinance import __version__
-    from socialfinance.kernels.luck import backend
+    from socialfinance.kernels.backend import backend
 
     return {
         "socialfinance": __version__,

@@ -25,8 +25,10 @@ SETS = 24
 """The least number of randomised sets, so that the spread between them says something of an error."""
 SMALLEST = 256
 """Paths in the smallest set: a unit of paths."""
-PILOT = 2048
+PILOT = 4096
 """Futures from which it is learnt which dimensions matter."""
+STEPS = 8
+"""Equal steps of a dimension between which figures are held against each other."""
 TAIL_PILOT = 8192
 """Futures from which bad times are learnt."""
 WORST = 0.03
@@ -96,7 +98,7 @@ def spread(ready: ReadyPortfolio, seed: int, paths: int, tail: str | None = None
     count = PILOT if bad is None else TAIL_PILOT
     pilot = Points(seed, count, streams(ready))
     figures = _pilot_figures(replace(ready, points=pilot), seed, count)
-    points = Points(seed, size, _by_weight(pilot, _totals(figures)))
+    points = Points(seed, size, _by_weight(pilot, _watched(figures)))
     if bad is None:
         return Spread(points, size * sets, "", count)
     tilts = _tilts(pilot, figures[bad.among(figures, "tail")[0]])
@@ -132,12 +134,18 @@ def _pilot_figures(ready: ReadyPortfolio, seed: int, count: int) -> Mapping[Key,
     return {key: np.concatenate(parts) for key, parts in found.items()}
 
 
-def _totals(figures: Mapping[Key, Array]) -> list[Array]:
-    """What public bodies pay net, and what those who finance and stand behind the deals lose, by path."""
+def _watched(figures: Mapping[Key, Array]) -> list[Array]:
+    """What is asked of a run most, by path.
+
+    What public bodies pay net, together and each; what those who finance and stand behind the deals lose in
+    all; and of the fund itself, what everybody gets of it and is called for.
+    """
     costs = [key for key in figures if key.measure == "net_cost" and key.scope == "council"]
     calls = [key for key in figures if _of_deals(key, "guarantor", "calls")]
     gains = [key for key in figures if _of_deals(key, "investor", "gain")]
-    return [_total(figures, costs), _total(figures, calls) - _total(figures, gains)]
+    own = [key for key in figures if key.scope == "fund" and key.measure in ("npv", "calls")]
+    totals = [_total(figures, costs), _total(figures, calls) - _total(figures, gains)]
+    return totals + [figures[key] for key in sorted([*costs, *own])]
 
 
 def _of_deals(key: Key, role: str, measure: str) -> bool:
@@ -151,26 +159,22 @@ def _total(figures: Mapping[Key, Array], keys: Iterable[Key]) -> Array:
     return total
 
 
-def _by_weight(pilot: Points, totals: list[Array]) -> tuple[Names, ...]:
-    """The streams, those first that explain most of a total over the pilot.
+def _by_weight(pilot: Points, watched: list[Array]) -> tuple[Names, ...]:
+    """The streams, those first that explain most of any watched figure over the pilot.
 
-    Low dimensions of a Sobol sequence are spread best together. Weight: the largest square of a correlation
-    between a total and the stream's score, or its distance from the middle.
+    Low dimensions of a Sobol sequence are spread best together. Weight: the largest share of a figure's
+    variance that lies between the means of ``STEPS`` equal steps of the stream, its first-order effect.
     """
-    from scipy.special import ndtri
-
     paths = np.arange(pilot.size, dtype=np.uint64)
+    scores = np.array([(y - y.mean()) / y.std() for y in watched if y.std() > 0.0]).reshape(-1, pilot.size)
     weight: dict[Names, float] = {}
     for names in pilot.place:
         u = pilot.uniforms(names, paths)
         assert u is not None
-        shapes = (ndtri(u), np.abs(u - 0.5))
-        weight[names] = max(_explained(shape, total) for shape in shapes for total in totals)
+        step = np.floor(u * STEPS) == np.arange(STEPS)[:, None]
+        means = scores @ step.T / step.sum(axis=1)
+        weight[names] = float(np.max(np.mean(means**2, axis=1), initial=0.0))
     return tuple(sorted(weight, key=lambda names: -weight[names]))
-
-
-def _explained(x: Array, y: Array) -> float:
-    return float(np.corrcoef(x, y)[0, 1] ** 2) if y.std() > 0.0 else 0.0
 
 
 def _tilts(pilot: Points, bad: Array) -> dict[Names, Tilt]:

@@ -23,7 +23,7 @@ from numba.cpython.unsafe import tuple as tuples
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
-from socialfinance.kernels import elementwise, luck
+from socialfinance.kernels import elementwise, luck, quantiles
 
 F = TypeVar("F", bound=Callable[..., Any])
 Words = NDArray[np.uint64]
@@ -31,7 +31,7 @@ U = np.uint64
 
 _M0, _M1 = (U(m) for m in luck.MULTIPLIERS)
 _W0, _W1 = (U(w) for w in luck.WEYL)
-_ROUNDS, _BATCHES, _LARGEST = luck.ROUNDS, luck.BATCHES, luck.LARGEST
+_ROUNDS, _BATCHES, _LARGEST = luck.ROUNDS, luck.BATCHES, quantiles.LARGEST
 _SCALE, _SPARE = 2.0**luck.PERSON_BITS, U(64 - luck.PERSON_BITS)
 _ALL = U(0xFFFFFFFFFFFFFFFF)
 _0, _1, _4, _12, _63, _64 = U(0), U(1), U(4), U(12), U(63), U(64)
@@ -192,6 +192,26 @@ def counts_added_up(
             p, total, k = start[i], start[i], 0.0
             while total < u[i] and p > 0.0 and k < 1e6:
                 p = p * ((1.0 + k * dispersion) / (k + 1.0)) * (mean[i] / (1.0 + dispersion * mean[i]))
+                total = total + p
+                k += 1.0
+            found[i] = k
+
+
+@kernel
+def binomial_added_up(
+    start: NDArray[np.float64],
+    n: NDArray[np.float64],
+    odds: NDArray[np.float64],
+    u: NDArray[np.float64],
+    where: NDArray[np.bool_],
+    found: NDArray[np.float64],
+) -> None:
+    """Binomial counts by adding p(k) up to u: ``quantiles.binomial`` for every path."""
+    for i in range(u.size):
+        if where[i]:
+            p, total, k = start[i], start[i], 0.0
+            while total < u[i] and k < n[i]:
+                p = p * ((n[i] - k) / (k + 1.0)) * odds[i]
                 total = total + p
                 k += 1.0
             found[i] = k

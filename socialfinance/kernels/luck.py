@@ -13,13 +13,13 @@ Blocks run compiled when Numba is installed. Set the environment variable
 from __future__ import annotations
 
 import math
-import os
-from functools import cache
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from socialfinance.kernels.backend import loaded_compiled
+from socialfinance.kernels.quantiles import LARGEST, binomial
 
 Number = Any
 """A float, or a float64 array over paths."""
@@ -32,8 +32,6 @@ PERSON_BITS = 53
 """Bits of a person's luck that are compared with a probability."""
 BATCHES = 14
 """Batches of four words that hold those bits."""
-LARGEST = 2.0**53
-"""Numbers of people from here on are refused (NaN)."""
 
 _WORD = 0xFFFFFFFFFFFFFFFF
 _ONE = np.uint64(1)
@@ -50,6 +48,24 @@ class Luck(NamedTuple):
     key1: int
     period: int
     path: int | Words
+
+    def on(self, chosen: NDArray[np.bool_]) -> Luck:
+        """On some of the paths only."""
+        return self._replace(path=self.path[chosen]) if isinstance(self.path, np.ndarray) else self
+
+
+class Quantile(NamedTuple):
+    """What fixes a draw in place of luck: how good it is among all that could be, ``(path,)`` in (0, 1)."""
+
+    u: NDArray[np.float64]
+
+    def on(self, chosen: NDArray[np.bool_]) -> Quantile:
+        """On some of the paths only."""
+        return Quantile(self.u[chosen])
+
+
+LUCK = (Luck, Quantile)
+"""The kinds of luck that a count can be handed."""
 
 
 def words(key0: int, key1: int, counter: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
@@ -90,7 +106,7 @@ def uniform_block(key0: int, key1: int, periods: range, paths: Words) -> NDArray
     return block
 
 
-def count(n: Number, p: Number, luck: Luck) -> Number:
+def count(n: Number, p: Number, luck: Luck | Quantile) -> Number:
     """How many of ``n`` people succeed with probability ``p``, each with their own luck: #{i < n: u_i < p}.
 
     Exactly binomial, never falling in ``p``, and more people leave the others' luck alone. The bits of
@@ -105,34 +121,18 @@ def count(n: Number, p: Number, luck: Luck) -> Number:
     p
         Probability: one, or one per path. 1 or more counts everybody, 0 or less nobody.
     luck
-        Key, period and path. Without luck (a key of noughts) the answer is the mean n p.
+        Key, period and path. Without luck (a key of noughts) the answer is the mean n p. Given a ``Quantile``
+        the count is that quantile of the binomial law (:func:`socialfinance.kernels.quantiles.binomial`).
 
     Returns
     -------
     A float, or an array like ``luck.path`` where that is an array.
     """
+    if isinstance(luck, Quantile):
+        return binomial(n, p, luck.u)
     if isinstance(luck.path, np.ndarray):
         return _count_block(n, p, luck, np.ascontiguousarray(luck.path, dtype=np.uint64))
     return _count_one(float(n), float(p), luck, luck.path)
-
-
-def backend() -> str:
-    """What runs the blocks: ``numba`` or ``numpy``."""
-    return "numpy" if loaded_compiled() is None else "numba"
-
-
-def loaded_compiled() -> ModuleType | None:
-    """The compiled kernels, or None where Numba is missing or not wanted."""
-    return None if os.environ.get("SOCIALFINANCE_BACKEND") == "numpy" else _load_compiled()
-
-
-@cache
-def _load_compiled() -> ModuleType | None:
-    try:
-        from socialfinance.kernels import compiled
-    except ImportError:
-        return None
-    return compiled
 
 
 # One path, on Python numbers.

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from socialfinance.kernels.luck import loaded_compiled
+from socialfinance.kernels.backend import loaded_compiled
 from socialfinance.kernels.tracing import (
     NUMBERS,
     Leaf,

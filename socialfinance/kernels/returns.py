@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from socialfinance.kernels.luck import loaded_compiled
+from socialfinance.kernels.backend import loaded_compiled
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]

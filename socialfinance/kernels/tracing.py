@@ -234,7 +234,7 @@ def count(n: Any, p: Any, given: Any) -> Any:
 
 
 class Chance(NamedTuple):
-    """Stands for a ``Luck`` among what the function is handed."""
+    """Stands for luck among what the function is handed."""
 
     graph: Graph
     leaf: int
@@ -279,7 +279,7 @@ def _ours(thing: Any, root: str) -> bool:
 
 
 def leaves(shape: Any) -> list[Any]:
-    """The leaves of nested tuples in order; a ``Luck`` is one."""
+    """The leaves of nested tuples in order; luck is one."""
     found: list[Any] = []
     _gather(shape, found)
     return found
@@ -295,9 +295,7 @@ def _gather(shape: Any, found: list[Any]) -> None:
 
 def rebuilt(shape: Any, given: Iterator[Any]) -> Any:
     """Leaves in the shape of nested tuples."""
-    parts = [
-        rebuilt(x, given) if _nested(x) else next(given) for x in shape
-    ]
+    parts = [rebuilt(x, given) if _nested(x) else next(given) for x in shape]
     return shape._make(parts) if hasattr(shape, "_make") else tuple(parts)
 
 
@@ -334,14 +332,14 @@ def maker(shape: Any) -> Callable[[Sequence[Any]], Any]:
 
 
 def _nested(x: Any) -> bool:
-    return isinstance(x, tuple) and type(x) is not luck.Luck
+    return isinstance(x, tuple) and not isinstance(x, luck.LUCK)
 
 
 def outline(shape: Any) -> Any:
     """The shape alone, to tell two shapes apart."""
     if _nested(shape):
         return (type(shape), *(outline(x) for x in shape))
-    return luck.Luck if type(shape) is luck.Luck else None
+    return luck.LUCK if isinstance(shape, luck.LUCK) else None
 
 
 # --- tracing ---------------------------------------------------------------------------------------
@@ -358,7 +356,7 @@ def kind(x: Any) -> Leaf | float:
     """A leaf without its paths."""
     if type(x) in NUMBERS:
         return float(x)
-    if type(x) is luck.Luck:
+    if isinstance(x, luck.LUCK):
         return Leaf.LUCK
     if isinstance(x, np.ndarray) and x.ndim == 1 and x.dtype == np.float64:
         return Leaf.WIDE

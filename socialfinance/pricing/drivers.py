@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, walk
-from socialfinance.kernels.luck import Luck, uniform_block
+from socialfinance.kernels.luck import Luck, Quantile, uniform_block
 from socialfinance.scenarios.common import Common, Shock
 from socialfinance.scenarios.dependence import CommonShock, correlated
 from socialfinance.scenarios.distributions import DriverRef, Given, draw, is_certain, resolve
@@ -65,11 +65,12 @@ class Mixed(Drawn):
         self._arrivals.add(name)
         return super().arrivals(name, mean, dispersion, planned)
 
-    def luck(self, name: str, label: str, row: int) -> Luck:
+    def luck(self, name: str, label: str, planned: Sequence[float]) -> Sequence[Luck | Quantile]:
         """The luck of people, all of it from the same paths."""
         self.seen[LUCK] = None
-        found = super().luck(name, label, row)
-        return found._replace(path=self.other) if LUCK in self.swapped else found
+        paths = self.other if LUCK in self.swapped else self.paths
+        words = key(self.seed, self.draws, name, label)
+        return [Luck(*words, row, paths) for row in range(self.rows)]
 
     def _block(self, name: str, rows: range) -> Array:
         driver = LUCK if name in self._arrivals else name

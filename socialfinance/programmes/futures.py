@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from socialfinance.kernels.elementwise import least, part, ratio
+from socialfinance.kernels.luck import LUCK
 from socialfinance.programmes.base import Count, Levels, Ready
 from socialfinance.programmes.delivery import UNKNOWN, Activity, Known, Now, Pipelines, State, Terms, deliver
-from socialfinance.programmes.funnel import class_nodes, in_order, plain_nodes
+from socialfinance.programmes.funnel import class_nodes, in_order, plain_nodes, quarters_to
 from socialfinance.programmes.people import CostLine, Effect, Programme
 from socialfinance.scenarios.common import Shock
 from socialfinance.scenarios.dependence import failure
@@ -118,12 +119,9 @@ class Futures:
         ]
         self.saving_levels = [levels(s.index, s.price_base) for s in programme.savings.values()]
         self.fixed = [cost_schedule(line, programme, rows) for line in programme.costs.values()]
-        self.lucks = [("engagement", "")]
-        self.lucks += [(f"outcomes.{n.line}", n.label(programme.lines)) for n in ready.nodes]
-        if not ready.nodes:
-            self.lucks.append(("none", ""))
         self._failure_and_shock(shock)
         self.planned = planned_referrals(programme, rows)
+        self.lucks = self._lucks()
         self.planned_starts = tuple(
             n * plan_of(programme.referrals.volume, programme.drivers)
             * plan_of(programme.engagement, programme.drivers)
@@ -132,6 +130,16 @@ class Futures:
         self.referrals = self._referrals()
         if programme.effect is not None:
             self._effect(programme.effect)
+
+    def _lucks(self) -> list[Any]:
+        """By node, people who engage first: by row, their luck."""
+        lines, source = self.ready.programme.lines, self.source
+        found = [source.luck("engagement", "", self.planned)]
+        for node in self.ready.nodes:
+            wait = min(quarters_to(lines, node.line), self.rows)
+            planned = (*(0.0,) * wait, *self.planned[: self.rows - wait])
+            found.append(source.luck(f"outcomes.{node.line}", node.label(lines), planned))
+        return found if self.ready.nodes else [*found, source.luck("none", "none", (0.0,) * self.rows)]
 
     def _failure_and_shock(self, shock: Shock) -> None:
         terms, source = self.ready.programme.failure, self.source
@@ -216,7 +224,7 @@ class Futures:
             window=tuple(float(first <= row <= last) for first, last in self.windows)
             if effect
             else none.no_cohorts,
-            luck=tuple(self.source.luck(name, label, row) for name, label in self.lucks),
+            luck=tuple(by_row[row] for by_row in self.lucks),
             due=due,
             known=ready.known[row] if row < len(ready.known) else nothing_known(none),
         )
@@ -236,6 +244,8 @@ def cut(x: Any, chosen: NDArray[np.bool_]) -> Any:
     """Arrays over paths cut down to the chosen ones, inside lists and mappings too."""
     if isinstance(x, np.ndarray):
         return x[..., chosen]
+    if isinstance(x, LUCK):
+        return x.on(chosen)
     if type(x) is list:
         return [cut(one, chosen) for one in x]
     if type(x) is dict:

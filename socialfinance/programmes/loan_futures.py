@@ -96,6 +96,7 @@ class Futures:
         self.planned = [
             tuple(_planned(one, row) for row in range(rows + 1)) for one in book.segments.values()
         ]
+        self.luck, self.luck_early = self._luck("default"), self._luck("early")
         for name, segment in book.segments.items():
             self._segment(f"segments.{name}", segment)
         self.overrun = [
@@ -154,14 +155,17 @@ class Futures:
             fixed=tuple(x[row] for x in self.fixed) or (0.0,),
             overrun=tuple(at(x, row) for x in self.overrun) or (1.0,),
             level=tuple(level[row] for level in self.levels) or (1.0,),
-            luck=self._luck("default", row),
-            luck_early=self._luck("early", row),
+            luck=tuple(by_row[row] for by_row in self.luck),
+            luck_early=tuple(by_row[row] for by_row in self.luck_early),
             due=due,
         )
 
-    def _luck(self, of: str, row: int) -> tuple[Any, ...]:
-        """By place: the luck of loans of that age."""
-        return tuple(self.source.luck(f"segments.{name}.{of}", str(age), row) for name, _, age in self.places)
+    def _luck(self, of: str) -> list[Any]:
+        """By place: by row, the luck of loans of that age."""
+        return [
+            self.source.luck(f"segments.{name}.{of}", str(age), self.planned[s])
+            for name, s, age in self.places
+        ]
 
 
 def hazards(segment: Segment, p: Any, economy: Any) -> list[Any]:

@@ -22,7 +22,7 @@ from socialfinance.scenarios.dependence import (
 )
 from socialfinance.scenarios.distributions import Given, draw, plan_of, resolve
 from socialfinance.scenarios.keys import key
-from socialfinance.scenarios.points import Serves, as_series
+from socialfinance.scenarios.points import PROCESS, Serves, as_series, course
 
 Array = NDArray[np.float64]
 
@@ -110,8 +110,8 @@ class Common:
             return plan_of(given)
         if hasattr(given, "path"):
             u = uniform_block(*key(self.seed, "indices", name), range(self.rows), self.paths)
-            served = self._served("indices", name, "sum")
-            return given.path(u if served is None else as_series(u, served, (1.0,) * self.rows))
+            served = course(lambda *of: self._served("indices", *of), name, PROCESS)
+            return given.path(as_series(u, served, (1.0,) * self.rows))
         return draw(given, correlated(self._once("indices", name), given.loadings, self.scores({})))
 
     def _once(self, *names: str) -> Array:

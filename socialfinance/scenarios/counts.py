@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from socialfinance.kernels.luck import loaded_compiled
+from socialfinance.kernels.backend import loaded_compiled
+from socialfinance.kernels.quantiles import LARGEST_ADDED_UP, Places, least_count
 from socialfinance.scenarios.drawn import Array, score
-
-LARGEST_ADDED_UP = 100.0
-"""The largest mean for which counts are added up from nought; above it rounding would begin to show."""
 
 LARGEST_MEAN = 1e6
 """The largest mean that ``counts`` is tested for."""
@@ -62,22 +60,10 @@ def _added_up(start: Array, mean: Array, dispersion: float, u: Array, where: NDA
 
 
 def _least_count(mean: Array, dispersion: float, u: Array) -> Array:
-    """By the invariant F(low) < u ≤ F(high)."""
-    guess = _guess(mean, dispersion, u)
-    low, high = guess - 1, guess.copy()
-    reach, at = 1.0, np.arange(len(u))
-    while (at := at[_cdf(high[at], mean[at], dispersion) < u[at]]).size:
-        low[at], high[at] = high[at], high[at] + reach
-        reach *= 2
-    reach, at = 1.0, np.flatnonzero(low >= 0)
-    while (at := at[(low[at] >= 0) & (_cdf(low[at], mean[at], dispersion) >= u[at])]).size:
-        low[at], high[at] = np.maximum(low[at] - reach, -1.0), low[at]
-        reach *= 2
-    while (at := np.flatnonzero(high - low > 1)).size:
-        middle = np.floor((low[at] + high[at]) / 2)
-        enough = _cdf(middle, mean[at], dispersion) >= u[at]
-        low[at], high[at] = np.where(enough, low[at], middle), np.where(enough, middle, high[at])
-    return high
+    def reached(k: Array, at: Places) -> Array:
+        return _cdf(k, mean[at], dispersion)
+
+    return least_count(_guess(mean, dispersion, u), reached, u)
 
 
 def _guess(mean: Array, dispersion: float, u: Array) -> Array:

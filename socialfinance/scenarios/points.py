@@ -1,9 +1,10 @@
 """Futures spread on purpose: randomised Sobol points for what is drawn once a path, half in bad times.
 
 What moves whole deals (common factors, shocks, indices, a deal's success, cost and failure) takes its
-uniforms from a low-discrepancy sequence; the luck of single people stays what it is. Paths come in sets of
-equal size. Each set is the same sequence randomised anew (Matousek's linear scramble and a digital shift), so
-sets are independent and alike, and the spread between them is an honest standard error.
+uniforms from a low-discrepancy sequence, and so does most of the course of what is drawn row by row: price
+indices, people who come, how many of them succeed in all. Paths come in sets of equal size. Each set is the
+same sequence randomised anew (Matousek's linear scramble and a digital shift), so sets are independent and
+alike, and the spread between them is an honest standard error.
 
 Where bad times are asked for, the second half of every set draws some dimensions from a density g other than
 uniform. Both halves together are a sample from (1 + g) / 2, so every path has the weight 2 / (1 + g): at most
@@ -13,7 +14,7 @@ importance sampling and defensive mixture distributions", Technometrics 37(2)).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -28,6 +29,8 @@ Names = tuple[str, ...]
 
 EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
 """Between these a density of bad times is level."""
+PROCESS, ARRIVALS, PEOPLE = 8, 3, 1
+"""Uniforms a path that decide the course of a process, of people who come, and of how many succeed."""
 HELD = 32_768
 """Points of each dimension kept at once, about: whole sets, as a block of paths may touch several."""
 MIDDLE = 2.0**-31
@@ -138,26 +141,50 @@ class Noticed:
         return np.ones(len(paths))
 
 
-def as_series(u: Array, served: Array, planned: Sequence[float]) -> Array:
-    """Uniforms ``(row, path)`` whose weighted sum of scores one uniform a path decides; of the same law.
+def course(served: Callable[..., Array | None], name: str, count: int) -> list[Array]:
+    """The uniforms that decide the course of a series, its sum first; none where points serve none."""
+    found = [served(name, f"course {i}") for i in range(1, count + 1)]
+    return [one for one in found if one is not None]
 
-    With w the planned amounts by row over their length, and z the scores: z + w (Phi^-1(served) - w . z).
-    What is left to the rows' own luck is how the sum is spread over them.
+
+def as_series(u: Array, served: Sequence[Array], planned: Sequence[float]) -> Array:
+    """Uniforms ``(row, path)`` of the same law, of whose scores some uniforms a path decide the course.
+
+    With z the scores and w_k orthonormal directions over the rows: z + sum of w_k (Phi^-1(served_k) - w_k z).
+    The first direction is the planned amounts, so that it decides the sum; the next are planned amounts times
+    cosines, early against late, and so on. What is left to the rows' own luck is the rest of their course.
     """
     from scipy.special import ndtr, ndtri
 
-    length = float(np.sqrt(np.sum(np.square(planned))))
-    if length == 0.0:
-        return u
     rows = [row for row, amount in enumerate(planned) if amount != 0.0]
-    z = {row: ndtri(u[row]) for row in rows}
-    total = np.zeros(u.shape[1])
-    for row in rows:
-        total += planned[row] / length * z[row]
-    off, spread = ndtri(served) - total, u.copy()
-    for row in rows:
-        spread[row] = np.clip(ndtr(z[row] + planned[row] / length * off), MIDDLE**2, 1.0 - 2.0**-53)
+    if not rows or not served:
+        return u
+    towards = _directions(np.asarray(planned, dtype=float)[rows], len(served))
+    z, spread = ndtri(u[rows]), u.copy()
+    off = [ndtri(one) - _weighted(z, w) for one, w in zip(served, towards, strict=False)]
+    for i, row in enumerate(rows):
+        moved = z[i]
+        for w, score in zip(towards, off, strict=True):
+            moved = moved + w[i] * score
+        spread[row] = np.clip(ndtr(moved), MIDDLE**2, 1.0 - 2.0**-53)
     return spread
+
+
+def _directions(planned: Array, count: int) -> Array:
+    """Orthonormal ``(direction, row)``: the planned amounts, and times cosines of ever more turns."""
+    middle = (np.arange(len(planned)) + 0.5) / len(planned)
+    turns = np.cos(np.pi * np.arange(min(count, len(planned))) * middle[:, None])
+    found, signs = np.linalg.qr(planned[:, None] * turns)
+    towards: Array = (found * np.sign(np.diag(signs))).T
+    return towards
+
+
+def _weighted(z: Array, weights: Array) -> Array:
+    """Sum over rows of weight x score, in their order whatever the width."""
+    total: Array = np.zeros(z.shape[1])
+    for one, weight in zip(z, weights, strict=True):
+        total = total + weight * one
+    return total
 
 
 def as_chances(u: Array, least: Array, row: Array) -> Array:

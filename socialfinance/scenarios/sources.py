@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from socialfinance.core.errors import InputError
-from socialfinance.kernels.luck import Luck, uniform_block
+from socialfinance.kernels.luck import Luck, Quantile, uniform_block
 from socialfinance.scenarios.dependence import correlated
 from socialfinance.scenarios.distributions import (
     DriverRef,
@@ -22,7 +22,7 @@ from socialfinance.scenarios.distributions import (
     resolve,
 )
 from socialfinance.scenarios.keys import key
-from socialfinance.scenarios.points import Serves, as_chances, as_series
+from socialfinance.scenarios.points import ARRIVALS, PEOPLE, PROCESS, Serves, as_chances, as_series, course
 
 Array = NDArray[np.float64]
 Side = Literal["low", "high"]
@@ -51,8 +51,8 @@ class Source(Protocol):
         """
         ...
 
-    def luck(self, name: str, label: str, row: int) -> Luck:
-        """The luck of people at one node in one row."""
+    def luck(self, name: str, label: str, planned: Sequence[float]) -> Sequence[Luck | Quantile]:
+        """By row, the luck of people at one node; ``planned`` are those whom the plan has there."""
         ...
 
     def on(self, chosen: NDArray[np.bool_]) -> Source:
@@ -79,7 +79,6 @@ class Drawn:
     ) -> None:
         self.seed, self.draws, self.rows, self.paths = seed, draws, rows, paths
         self.scores, self.drivers, self.points = scores, drivers, points
-        self._keys: dict[tuple[str, str], tuple[int, int]] = {}
 
     def value(self, name: str, x: Given, bad: Side) -> Any:
         """One draw a path (a process: one a row and path), correlated by its loadings."""
@@ -89,7 +88,7 @@ class Drawn:
         if isinstance(given, (int, float)):
             return float(given)
         if hasattr(given, "path"):
-            return given.path(self._series(name, (1.0,) * self.rows))
+            return given.path(self._series(name, (1.0,) * self.rows, PROCESS))
         return draw(given, correlated(self._once(name), given.loadings, self.scores))
 
     def normal(self, name: str) -> Any:
@@ -113,13 +112,20 @@ class Drawn:
         if dispersion is None:
             return np.floor(np.broadcast_to(mean, (self.rows, len(self.paths))) + 0.5)
         expected = np.broadcast_to(mean, (self.rows, len(self.paths)))
-        return counts(expected, dispersion, self._series(name, planned))
+        return counts(expected, dispersion, self._series(name, planned, ARRIVALS))
 
-    def luck(self, name: str, label: str, row: int) -> Luck:
-        """The luck of people at one node in one row."""
-        if (name, label) not in self._keys:
-            self._keys[name, label] = key(self.seed, self.draws, name, label)
-        return Luck(*self._keys[name, label], row, self.paths)
+    def luck(self, name: str, label: str, planned: Sequence[float]) -> Sequence[Luck | Quantile]:
+        """By row, the luck of people at one node: each person's own, unless points serve their sum.
+
+        Where they do, a row's count is a quantile, and the sum of scores over rows, weighted by the square
+        root of people planned, is decided by one uniform a path: so is most of how many succeed in all.
+        """
+        words = key(self.seed, self.draws, name, label)
+        served = [] if label else course(self._served, f"{name} luck", PEOPLE)
+        if not served:
+            return [Luck(*words, row, self.paths) for row in range(self.rows)]
+        u = uniform_block(*words, range(self.rows), self.paths)
+        return [Quantile(row) for row in as_series(u, served, np.sqrt(planned).tolist())]
 
     def on(self, chosen: NDArray[np.bool_]) -> Drawn:
         """The same streams on some of the paths only."""
@@ -135,10 +141,9 @@ class Drawn:
     def _served(self, *names: str) -> Array | None:
         return None if self.points is None else self.points.uniforms((self.draws, *names), self.paths)
 
-    def _series(self, name: str, planned: Sequence[float]) -> Array:
-        """Uniforms by row and path, of which a sum over rows, weighted by what is planned, matters most."""
-        u, served = self._block(name, range(self.rows)), self._served(name, "sum")
-        return u if served is None else as_series(u, served, planned)
+    def _series(self, name: str, planned: Sequence[float], count: int) -> Array:
+        """Uniforms by row and path, of which sums over rows, weighted by what is planned, matter most."""
+        return as_series(self._block(name, range(self.rows)), course(self._served, name, count), planned)
 
     def _block(self, name: str, rows: range) -> Array:
         return uniform_block(*key(self.seed, self.draws, name), rows, self.paths)
@@ -191,9 +196,9 @@ class Certain:
             0.0 if row == 0 or row > len(by_quarter) else by_quarter[row - 1] for row in range(len(mean))
         )
 
-    def luck(self, name: str, label: str, row: int) -> Luck:
+    def luck(self, name: str, label: str, planned: Sequence[float]) -> Sequence[Luck | Quantile]:
         """No luck: the expected value."""
-        return Luck(0, 0, row, 0)
+        return [Luck(0, 0, row, 0) for row in range(len(planned))]
 
     def on(self, chosen: NDArray[np.bool_]) -> Certain:
         """A case has one path."""

@@ -21,6 +21,7 @@ from socialfinance.engine.ready import prepare
 from socialfinance.engine.run import simulate
 from socialfinance.funds.fund import Fund
 from socialfinance.kernels import luck
+from socialfinance.kernels.backend import backend
 from socialfinance.kernels.returns import OK, STATUS_NAMES, irr, irr_with_status
 from socialfinance.programmes import delivery
 from socialfinance.scenarios import common, sources
@@ -131,7 +132,7 @@ def test_irr_against_its_peers(page: PerformancePage, monkeypatch: pytest.Monkey
         return seconds(lambda: [peer(row) for row in rows[:some]]) / some
 
     peers = {"pyxirr.irr": (pyxirr.irr, 2000), "numpy_financial.irr": (numpy_financial.irr, 100)}
-    forms = ["numba", "numpy"] if luck.backend() == "numba" else ["numpy"]
+    forms = ["numba", "numpy"] if backend() == "numba" else ["numpy"]
     works = {
         f"socialfinance.irr, {form} backend": (lambda form=form: ours(form), ROWS_OF_FLOWS) for form in forms
     }
@@ -195,7 +196,7 @@ def test_exact_counts_against_numpy(page: PerformancePage) -> None:
     """Counts by individual luck beside NumPy's binomial, which needs no luck of its own for each person."""
     page.table(
         COUNTS,
-        f"How many of n people succeed, with probability 0.6: each person's own luck ({luck.backend()} "
+        f"How many of n people succeed, with probability 0.6: each person's own luck ({backend()} "
         "backend), and `Generator.binomial`, whose draws change when a person is added.",
         ("People", "Nanoseconds a count", "Generator.binomial", "Ratio"),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -24,17 +26,24 @@ def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, 
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory) -> Path:
+def calibrated(tmp_path_factory) -> tuple[Path, str]:
+    """The shipped panel: a folder with its prior file and its rows, and the page."""
+    folder = tmp_path_factory.mktemp("priors")
+    wanted = ["--write", str(folder / "priors.yaml"), "--json", str(folder / "found.json")]
+    with redirect_stdout(io.StringIO()) as page:
+        assert main(["calibrate", TABLE, "--metrics", METRICS, *wanted]) == 0
+    return folder, page.getvalue()
+
+
+@pytest.fixture(scope="module")
+def written(calibrated) -> Path:
     """A prior file of the shipped panel."""
-    file = tmp_path_factory.mktemp("priors") / "priors.yaml"
-    assert main(["calibrate", TABLE, "--metrics", METRICS, "--write", str(file)]) == 0
-    return file
+    return calibrated[0] / "priors.yaml"
 
 
-def test_calibrate_prints_a_page_and_writes_its_rows(tmp_path, capsys):
-    data = tmp_path / "found.json"
-    code, out, _ = run(["calibrate", TABLE, "--metrics", METRICS, "--json", str(data)], capsys)
-    assert code == 0
+def test_calibrate_prints_a_page_and_writes_its_rows(calibrated):
+    folder, out = calibrated
+    data = folder / "found.json"
     found = json.loads(data.read_text())
     estimate = found["calibration"]["intervals"]["failure probability"]
     assert f"{estimate['value']:.3f}  {estimate['low']:.3f} to {estimate['high']:.3f}" in out

@@ -116,14 +116,14 @@ def test_workers_end_quietly_when_the_run_is_gone(tmp_path):
 
 @needs_proc
 def test_a_run_whose_worker_was_killed_goes_on_with_another(tmp_path):
-    with started(tmp_path, "2", paths="20000") as process:
+    with started(tmp_path, "2", paths="4096") as process:
         first = workers_of(process, 2)
         os.kill(first[0], signal.SIGKILL)
         _, err = process.communicate(timeout=120)
 
     assert process.returncode == 0
     assert "Took" in err
-    with started(tmp_path, "1", paths="20000", output="once.json") as process:
+    with started(tmp_path, "1", paths="4096", output="once.json") as process:
         process.communicate(timeout=120)
     assert (tmp_path / "run.json").read_text() == (tmp_path / "once.json").read_text()
 

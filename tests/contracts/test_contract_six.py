@@ -198,7 +198,14 @@ def for_one_path_with_int_luck(path: int) -> Any:
     return lambda *given: deliver(*(plain(one) for one in given))
 
 
-@pytest.mark.parametrize("which", ["bond", "guarantee", "pay-as-you-save"])
+@pytest.mark.parametrize(
+    "which",
+    [
+        pytest.param("bond", marks=pytest.mark.slow),  # tests/properties has a large bond compiled
+        "guarantee",
+        "pay-as-you-save",
+    ],
+)
 def test_compiled_agrees(ready: ReadyPortfolio, which: str) -> None:
     """The same source compiled by Numba, one path at a time."""
     pytest.importorskip("numba")

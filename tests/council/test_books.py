@@ -190,7 +190,7 @@ def test_the_same_books_whatever_the_chunk(chunk: int) -> None:
 def test_the_same_figures_as_a_run_of_the_whole_file() -> None:
     """Draws are keyed by deal: a council's deals alone give what they give among all the others."""
     of = ready("collective-impact-fund")
-    result = sf.simulate(of.portfolio, paths=PATHS, seed=SEED)
+    result = sf.simulate(of.portfolio, paths=PATHS, seed=SEED, workers=1, compare=False)
     books = keep_books(of, deals_with(of, "eastmere"), SEED, PATHS)
     for name, deal in books.deals.items():
         for measure in ("net_cost", "net_cost_pv", "paid", "saving"):

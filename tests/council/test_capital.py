@@ -27,7 +27,7 @@ from socialfinance.council.treatment import by_column, kind_of
 from tests.council.shipped import played
 from tests.council.test_treatment import PARTIES, part_of
 
-USUAL = settings(deadline=None, derandomize=True, database=None)
+USUAL = settings(deadline=None)
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "council" / "capital.md"
 POUNDS = st.integers(0, 10**7).map(float)
 

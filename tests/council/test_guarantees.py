@@ -25,7 +25,7 @@ from socialfinance.measures.paths import by_year
 from tests.pools import one_pool
 
 PAGE = Path(__file__).parents[2] / "docs" / "council" / "guarantees.md"
-USUAL = settings(deadline=None, derandomize=True, database=None)
+USUAL = settings(deadline=None)
 PATHS = 40_000
 
 

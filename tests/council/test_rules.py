@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from socialfinance import gmca, greenbook, ias37, ifrs9, mrp, prudential, sroi
 from socialfinance.core.errors import InputError
 
-USUAL = settings(deadline=None, derandomize=True, database=None)
+USUAL = settings(deadline=None)
 POUNDS = st.decimals(1, 10**9, places=2).map(float)
 LIFE = st.integers(1, 50)
 RATE = st.floats(0.0, 0.2)

@@ -26,7 +26,7 @@ from socialfinance.council.treatment import (
 from socialfinance.instruments.base import flat
 from tests.council.shipped import Played, councils, played
 
-USUAL = settings(deadline=None, derandomize=True, database=None)
+USUAL = settings(deadline=None)
 KINDS = ("council", "lender", "investor", "intermediary", "provider", "nhs", "outside")
 PARTIES = {
     "us": Party(kind="council"), "our reserve": Party(kind="council"),

@@ -55,7 +55,7 @@ def several(names: tuple[str, ...] = ("a", "b", "c"), scale: float = 1.0) -> Por
 
 def rows(portfolio: Portfolio, **how: Any) -> tuple[Any, Any]:
     """Everything a run gives back."""
-    result = simulate(portfolio, paths=3000, seed=7, **{"workers": 1, **how})
+    result = simulate(portfolio, paths=1300, seed=7, **{"workers": 1, **how})
     return result.measures_rows, result.flow_rows
 
 
@@ -111,7 +111,7 @@ def test_nonsense_sizes_are_refused(field: str, how: dict[str, int]) -> None:
 
 def test_bridge_steps_add_up_to_the_expected_value() -> None:
     """Plan + steps = expected, and expected = the mean when all paths are walked."""
-    result = simulate(several(), paths=2000, seed=7, workers=1)
+    result = simulate(several(), paths=600, seed=7, workers=1)
     for deal in ("a", "b", "c"):
         for who, measure in (("fund", "gain"), ("anytown", "net_cost")):
             steps = [
@@ -126,7 +126,7 @@ def test_bridge_steps_add_up_to_the_expected_value() -> None:
 
 def test_standard_errors_cover() -> None:
     """Twenty runs of 1,000 paths: the mean gain lies within 4 standard errors of the long run's."""
-    long = simulate(several(("a",)), paths=40_000, seed=99, workers=1, compare=False).figure(
+    long = simulate(several(("a",)), paths=10_000, seed=99, workers=1, compare=False).figure(
         "gain", who="fund", deal="a"
     )
     for seed in range(20):

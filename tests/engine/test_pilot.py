@@ -78,7 +78,7 @@ def test_it_does_not_move_with_the_run() -> None:
     """Seed, paths, chunk and workers of the run leave it alone, and its provenance holds it."""
     portfolio = with_peg()
     expected = proposed(portfolio)
-    for seed, paths, chunk, workers in ((1, 300, 256, 1), (9, 600, 256, 2), (1, 2048, 8192, 1)):
+    for seed, paths, chunk, workers in ((1, 300, 256, 1), (9, 600, 256, 2), (1, 600, 8192, 1)):
         result = sf.simulate(portfolio, paths=paths, seed=seed, chunk=chunk, workers=workers)
         assert result.provenance["proposed"] == {PLACE: expected}
 

@@ -113,7 +113,7 @@ def test_every_stream_drawn_once_is_served() -> None:
     names = streams(ready())
     assert (DEAL, "engagement") in names
     assert (DEAL, "failure") in names
-    assert (DEAL, "referrals", "sum") in names
+    assert (DEAL, "referrals", "course 1") in names
     assert len(set(names)) == len(names)
 
 

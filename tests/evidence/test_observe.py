@@ -232,7 +232,7 @@ def returned(folder: Path, *deals: str) -> Path:
 def test_one_good_one_failing_one_late(tmp_path: Path) -> None:
     """Three deals of the shipped fund: what moves moves by far more than the noise of simulation."""
     three = ("homelessness-prevention", "neet-employment", "rough-sleeping")
-    found = observe(followed(*three), returned(tmp_path, *three), seed=7)
+    found = observe(followed(*three), returned(tmp_path, *three), seed=7, workers=1)
     assert found.now.returns is not None
     assert found.now.returns.late == {"neet-employment": (date(2027, 9, 30),)}
     assert [flag.deal for flag in found.flags] == ["rough-sleeping"]

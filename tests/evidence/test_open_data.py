@@ -21,6 +21,7 @@ from socialfinance.evidence.returns import Returned
 from socialfinance.io.files import load
 from tests.cli.small import SMALL
 from tests.evidence.made_up import QUARTERS, publication, returns, written
+from tests.examples import examples
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def rows_of(name: str) -> st.SearchStrategy:
     ).map(tuple)  # fmt: skip
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(15, 40))
 @given(st.fixed_dictionaries({name: rows_of(name) for name in TABLES}).map(lambda t: OpenData(**t)))
 def test_whatever_is_written_is_read_again(folder, data):
     write_folder(data, folder / "any")
@@ -249,7 +250,7 @@ def reported(draw: st.DrawFn) -> dict[tuple[str, str], tuple[float, ...]]:
     return series
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(10, 25))
 @given(reported(), st.booleans())
 def test_export_and_import_lose_nothing_but_what_is_suppressed(ready, folder, series, hide_nil):
     made = published(ready, folder, series, rule=Rule(nil_published=not hide_nil))

@@ -213,7 +213,7 @@ def test_likelihood_is_the_engines_own_law() -> None:
     fixed = two_deals(engagement=0.7)
     other = two_deals(engagement=0.72)
     ratios = []
-    for path in range(200):
+    for path in range(100):
         past = simulated(fixed, 3, path, 2)["a"]
         paths = np.array([path], dtype=np.uint64)
         logs = []

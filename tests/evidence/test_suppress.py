@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from socialfinance.evidence.open_data.suppress import Counts, Gap, Rule, Suppressed, suppress, table
+from tests.examples import examples
 
 MOST = 10
 """Largest count that the enumeration tries; leaving larger ones out only makes an attacker stronger."""
@@ -99,7 +100,7 @@ def tables(draw: st.DrawFn) -> tuple[list[list[int]], list[int | None]]:
     return counts, follows
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(25, 60))
 @given(tables(), st.booleans(), st.booleans(), st.sampled_from([(5, 3), (5, 4), (4, 2)]))
 def test_no_hidden_count_can_be_recovered_or_narrowed(made, nil_shown, told, strict):
     (counts, follows), rule = made, Rule(*strict, nil_published=nil_shown)
@@ -108,7 +109,7 @@ def test_no_hidden_count_can_be_recovered_or_narrowed(made, nil_shown, told, str
     assert narrowest(counts, follows, rule, found.hidden, False, told and found.told) >= rule.least
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(15, 40))
 @given(tables(), st.booleans())
 def test_nor_in_tables_with_totals_both_ways(made, told):
     counts, _ = made
@@ -120,7 +121,7 @@ def test_nor_in_tables_with_totals_both_ways(made, told):
     assert narrowest(counts, follows, rule, found.hidden, True, told and found.told) >= rule.least
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(25, 60))
 @given(tables())
 def test_what_is_hidden_is_small_or_needed(made):
     counts, follows = made

@@ -458,7 +458,7 @@ def stories(draw: st.DrawFn, yearly: bool = True) -> Story:
     return Story(stack, losses, failure, draw(st.tuples(*(st.sampled_from([0.2, 0.9]) for _ in stack))))
 
 
-USUAL = settings(max_examples=150, deadline=None, derandomize=True, database=None)
+USUAL = settings(max_examples=150, deadline=None)
 
 
 @USUAL

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from socialfinance.kernels import luck, returns
+from socialfinance.kernels import returns
+from socialfinance.kernels.backend import backend
 from socialfinance.kernels.returns import MANY, NONE, OK, TOTAL_LOSS, IrrResult, irr_with_status
 
 pytest.importorskip("numba")
@@ -55,7 +56,7 @@ AWKWARD: list[tuple[list[float], int]] = [
 def on(form: str, flows: Floats, periods_per_year: int = 4) -> IrrResult:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOCIALFINANCE_BACKEND", form)
-        assert luck.backend() == form
+        assert backend() == form
         return irr_with_status(flows, periods_per_year)
 
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from socialfinance.kernels.backend import backend
 from socialfinance.kernels.luck import (
     Luck,
     _words_scattered,
-    backend,
     count,
     uniform,
     uniform_block,
@@ -218,7 +218,7 @@ def test_numba_is_optional() -> None:
     code = (
         "import sys; sys.modules['numba'] = None; import numpy as np\n"
         "from socialfinance.kernels.luck import *\n"
-        "from socialfinance.kernels.luck import backend\n"
+        "from socialfinance.kernels.backend import backend\n"
         f"print(backend(), count(30.0, 0.4, Luck(*{KEY}, 2, np.arange(3, dtype=np.uint64))).tolist())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -255,7 +255,7 @@ def test_dated_flows_follow_the_same_rule(flows, status):
 def test_dated_flows_earn_what_yearly_flows_do():
     rng = np.random.default_rng(17)
     seen = {"ok": 0, "many": 0, "none": 0}
-    for _ in range(400):
+    for _ in range(200):
         flows = rng.integers(-9, 10, 6).astype(float)
         flows[-1] *= rng.choice([1e-3, 1.0])
         if not ((flows > 0).any() and (flows < 0).any()):

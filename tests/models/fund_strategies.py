@@ -22,8 +22,6 @@ from tests.models.strategies import Json, maybe, percents, rarely
 USUAL = settings(
     max_examples=150,
     deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 CLOSE = 1e-9

@@ -560,7 +560,7 @@ def draws_of(futures: Any, own: list[Any], path: int) -> Draws:
         return [one(at(x, t)) for t in range(rows)]
 
     def counted(segment: str, of: str, a: int, t: int, loans: float, chance: float) -> float:
-        luck = futures.source.luck(f"segments.{segment}.{of}", str(a - 1), t)
+        luck = futures.source.luck(f"segments.{segment}.{of}", str(a - 1), (0.0,) * rows)[t]
         number = luck.path if isinstance(luck.path, int) else int(luck.path[path])
         return float(count(loans, chance, luck._replace(path=number)))
 

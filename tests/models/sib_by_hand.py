@@ -1013,7 +1013,9 @@ def draws_of(
         return {name: [one(x) for x in level] for name, level in zip(names, found, strict=True)}
 
     def counted(name: str, others: str, t: int, people: float, chance: float) -> float:
-        luck = futures.source.luck(name if name == "engagement" else f"outcomes.{name}", others, t)
+        luck = futures.source.luck(
+            name if name == "engagement" else f"outcomes.{name}", others, (0.0,) * rows
+        )[t]
         number = luck.path if isinstance(luck.path, int) else int(luck.path[path])
         return float(count(people, chance, luck._replace(path=number)))
 

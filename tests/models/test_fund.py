@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 
 from tests.models.fund_by_hand import FundByHand, Line, Moves, Plan
@@ -41,9 +42,7 @@ def of_line(line: Line) -> dict[str, float]:
     return found
 
 
-@given(cases())
-@settings(USUAL, max_examples=300)
-def test_every_row_as_by_hand(case: Json) -> None:
+def hold(case: Json) -> None:
     """Calls, costs, grants, interest, redemptions, principal, return, carry, surplus and what is left."""
     close = CLOSE * commitments(case)
     hand = FundByHand(read(case), case["last"], [Plan(**plan) for plan in case["plans"]])
@@ -54,3 +53,16 @@ def test_every_row_as_by_hand(case: Json) -> None:
         assert not apart, (t, apart)
         assert [bool(missed) for missed in step.state.missed] == [h.missed for h in hand.holdings]
         assert abs(step.state.managers - hand.managers) <= close
+
+
+@given(cases())
+@settings(USUAL, max_examples=75)
+def test_every_row_as_by_hand(case: Json) -> None:
+    hold(case)
+
+
+@pytest.mark.slow
+@given(cases())
+@settings(USUAL, max_examples=300)
+def test_every_row_of_many_as_by_hand(case: Json) -> None:
+    hold(case)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from socialfinance.programmes.base import AS_PLANNED
 from socialfinance.programmes.delivery import deliver
 from socialfinance.scenarios.sources import at
 from tests.models.strategies import Json, read
-from tests.properties.test_sib_three_forms import agree, large, on_path
+from tests.properties.test_sib_three_forms import agree, compiled, large, on_path
 
 SEED = 23
 PATHS = np.array([0, 1, 5, 7, 12, 1000], dtype=np.uint64)
@@ -130,23 +129,13 @@ def test_floats_are_blocks(name: str) -> None:
         assert agree(block, by_floats, i) > 1000.0
 
 
-@cache
-def programme() -> Any:
-    """``deliver`` as Numba compiles it."""
-    from socialfinance.kernels.compiled import compile_pure
-
-    return compile_pure(deliver)
-
-
 @pytest.mark.parametrize("name", ["loan", "credit line", "grant"])
 def test_compiled_are_blocks(name: str) -> None:
     pytest.importorskip("numba")
-    from socialfinance.kernels.compiled import compile_pure
-
     deal = Deal(name)
-    compiled = compile_pure(deal.step)
+    run_programme, run_step = compiled(deliver), compiled(deal.step)
     block = deal.rows(deliver, deal.step, lambda x: x)
     for i in range(len(PATHS)):
-        by_compiled = deal.rows(programme(), compiled, lambda x, i=i: on_path(x, i, np.uint64))
+        by_compiled = deal.rows(run_programme, run_step, lambda x, i=i: on_path(x, i, np.uint64))
         assert agree(block, by_compiled, i) > 1000.0
-    assert compiled.nopython_signatures
+    assert run_step.nopython_signatures

@@ -16,13 +16,12 @@ from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, drawn, futures
 from socialfinance.io.files import load_data
 from socialfinance.programmes.development import Development
 from socialfinance.scenarios.sources import Certain, at
+from tests.examples import examples
 from tests.models.asset_backed_by_hand import Books, Draws, asset_backed
 from tests.models.asset_backed_strategies import Json, deals, portfolios
 
 USUAL = settings(
     deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 SEED = 19
@@ -144,7 +143,7 @@ def hold(file: Json, by_hand: ByHand) -> None:
             same_figures(books, outcome, i, same(by_party(deal, books, years), theirs))
 
 
-@settings(USUAL, max_examples=40)
+@settings(USUAL, max_examples=examples(16, 40))
 @given(portfolios(deals()))
 def test_asset_backed_deals(file: Json) -> None:
     hold(file, asset_backed)

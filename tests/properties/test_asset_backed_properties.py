@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 from socialfinance.core.ledger import nil_sum
 from socialfinance.engine.ready import prepare
 from socialfinance.io.files import load_data
+from tests.examples import examples
 from tests.models.asset_backed_strategies import Json, council_builds, deals, portfolios, strips
 from tests.properties.test_debt_properties import double
 from tests.properties.test_sib_properties import PATHS, Watched, priced
 
 USUAL = settings(
-    max_examples=30,
+    max_examples=examples(12, 30),
     deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
@@ -122,7 +121,7 @@ def test_whatever_the_terms(file: Json) -> None:
         check(file, deal, ledger, outcome)
 
 
-@settings(USUAL, max_examples=10)
+@settings(USUAL, max_examples=examples(5, 10))
 @given(portfolios(deals()))
 def test_a_block_is_its_paths_one_by_one(file: Json) -> None:
     ready = prepare(load_data(file).portfolio)
@@ -135,7 +134,7 @@ def test_a_block_is_its_paths_one_by_one(file: Json) -> None:
             assert np.array_equal(amounts[:, path], mine[:, 0]), leg
 
 
-@settings(USUAL, max_examples=12)
+@settings(USUAL, max_examples=examples(6, 12))
 @given(portfolios(strips()))
 def test_an_income_strip_pays_its_rent_and_passes_the_property(file: Json) -> None:
     deal, ledger, _ = each(file)
@@ -155,7 +154,7 @@ def test_an_income_strip_pays_its_rent_and_passes_the_property(file: Json) -> No
     assert np.allclose(paid_in.sum(axis=0), of(ledger, {"fund"}, "drawdown"))
 
 
-@settings(USUAL, max_examples=20)
+@settings(USUAL, max_examples=examples(8, 20))
 @given(portfolios(strips()))
 def test_head_rent_rises_within_its_collar_at_reviews_and_never_between(file: Json) -> None:
     """Once all of the capital sum is paid, a rent over that of the row before is the rise of a review."""
@@ -171,7 +170,7 @@ def test_head_rent_rises_within_its_collar_at_reviews_and_never_between(file: Js
         assert np.all((rise >= low * (1.0 - 1e-12)) & (rise <= high * (1.0 + 1e-12))), row
 
 
-@settings(USUAL, max_examples=20)
+@settings(USUAL, max_examples=examples(8, 20))
 @given(portfolios(strips()))
 def test_a_council_takes_what_is_worth_its_option_and_owns_nothing_else(file: Json) -> None:
     deal, ledger, outcome = each(file)
@@ -187,7 +186,7 @@ def test_a_council_takes_what_is_worth_its_option_and_owns_nothing_else(file: Js
         assert np.array_equal(column(outcome, "option_lapsed", ledger.paths), ~taken)
 
 
-@settings(USUAL, max_examples=20)
+@settings(USUAL, max_examples=examples(8, 20))
 @given(portfolios(council_builds()))
 def test_a_council_that_builds_owes_what_it_borrowed_and_has_not_repaid(file: Json) -> None:
     """Parties sum to nil, nothing is borrowed for running cost, and the rest of each loan is still owed."""
@@ -246,7 +245,7 @@ def larger(value: Any) -> Any:
     return {key: 2.0 * x if key in names else x for key, x in value.items()}
 
 
-@settings(USUAL, max_examples=25)
+@settings(USUAL, max_examples=examples(10, 25))
 @given(portfolios(st.one_of(deals(), strips(), council_builds())))
 def test_twice_the_pounds_twice_every_flow(file: Json) -> None:
     one, two = each(file)[1], each(twice(file))[1]

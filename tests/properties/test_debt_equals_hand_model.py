@@ -20,16 +20,15 @@ from socialfinance.engine.ready import (
 )
 from socialfinance.instruments.base import flat
 from socialfinance.scenarios.sources import Certain
+from tests.examples import examples
 from tests.models.debt_by_hand import Figures, debt_by_hand
 from tests.models.sib_by_hand import Books, Draws, draws_of
 from tests.models.strategies import Json, debt_portfolios, read
 from tests.properties.test_sib_equals_hand_model import CAUSES, CLOSE, by_party, of_row, of_year, same
 
 USUAL = settings(
-    max_examples=60,
+    max_examples=examples(25, 60),
     deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 SEED = 11

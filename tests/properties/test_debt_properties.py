@@ -14,15 +14,14 @@ from socialfinance.core.ledger import nil_sum
 from socialfinance.engine.deal import Outcome, run
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, drawn, futures_of, prepare, price_level
 from socialfinance.instruments.guarantees import Layer
+from tests.examples import examples
 from tests.models.strategies import Json, debt_portfolios, read
 from tests.properties.test_sib_properties import PATHS, SEED, Watched, doubled, parties, priced
 
 Array = NDArray[np.float64]
 USUAL = settings(
-    max_examples=30,
+    max_examples=examples(12, 30),
     deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 PENNY = 1e-6

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -12,7 +9,7 @@ from socialfinance.instruments.debt_step import step
 from socialfinance.programmes.delivery import deliver
 from tests.models.strategies import Json
 from tests.properties import test_sib_three_forms as bond
-from tests.properties.test_sib_three_forms import PATHS, Deal, agree, on_path
+from tests.properties.test_sib_three_forms import PATHS, Deal, agree, compiled, on_path
 
 
 def small() -> Json:
@@ -124,18 +121,14 @@ def test_floats_are_blocks(file: Json, varied: bool) -> None:
         assert agree(block, by_floats, i) > 1000.0
 
 
-@cache
-def compiled() -> tuple[Any, Any]:
-    """``deliver`` and ``step`` as Numba compiles them."""
-    from socialfinance.kernels.compiled import compile_pure
-
-    return compile_pure(deliver), compile_pure(step)
-
-
-@pytest.mark.parametrize(("file", "varied"), [(small(), False), (large(), True)], ids=["small", "large"])
+@pytest.mark.parametrize(
+    ("file", "varied"),
+    [pytest.param(small(), False, marks=pytest.mark.slow), (large(), True)],
+    ids=["small", "large"],
+)
 def test_compiled_are_blocks(file: Json, varied: bool) -> None:
     pytest.importorskip("numba")
-    run_programme, run_debt = compiled()
+    run_programme, run_debt = compiled(deliver), compiled(step)
     deal = Deal(file, varied, step)
     block = deal.rows(deliver, step, lambda x: x)
     for i in range(len(PATHS)):

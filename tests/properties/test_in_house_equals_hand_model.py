@@ -11,6 +11,7 @@ from socialfinance.core.ledger import Ledger
 from socialfinance.engine.deal import Outcome, run
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, drawn, futures_of, prepare, price_level
 from socialfinance.scenarios.sources import Certain
+from tests.examples import examples
 from tests.models.alternatives import files, own_files
 from tests.models.in_house_by_hand import InHouse, in_house_by_hand
 from tests.models.sib_by_hand import Draws, draws_of
@@ -18,10 +19,8 @@ from tests.models.strategies import Json, read
 from tests.properties.test_sib_equals_hand_model import CLOSE, by_party, of_row, of_year, same
 
 USUAL = settings(
-    max_examples=60,
+    max_examples=examples(25, 60),
     deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 SEED = 11

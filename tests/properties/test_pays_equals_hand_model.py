@@ -21,6 +21,7 @@ from socialfinance.engine.ready import (
 )
 from socialfinance.instruments.base import flat
 from socialfinance.scenarios.sources import Certain
+from tests.examples import examples
 from tests.models.pays_by_hand import Deal, pays_by_hand
 from tests.models.pays_strategies import pays_portfolios
 from tests.models.sib_by_hand import Books, Draws, draws_of
@@ -28,10 +29,8 @@ from tests.models.strategies import Json, read
 from tests.properties.test_sib_equals_hand_model import CAUSES, CLOSE, by_party, of_row, of_year, same
 
 USUAL = settings(
-    max_examples=60,
+    max_examples=examples(25, 60),
     deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 SEED = 11

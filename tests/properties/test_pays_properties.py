@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from socialfinance.core.ledger import nil_sum
 from socialfinance.engine.deal import Outcome
 from socialfinance.engine.ready import ReadyDeal
+from tests.examples import examples
 from tests.models.pays_strategies import pays_portfolios
 from tests.models.strategies import Json
 from tests.properties.test_debt_properties import by_row, double, doubled_debt, wide, worth
@@ -24,10 +25,8 @@ from tests.properties.test_sib_properties import PATHS, Watched, doubled, partie
 
 Array = NDArray[np.float64]
 USUAL = settings(
-    max_examples=30,
+    max_examples=examples(12, 30),
     deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 HALF_A_PENNY = 0.005
@@ -301,7 +300,7 @@ def test_the_surplus_adds_up_and_buys_more_only_by_the_rules(file: Json) -> None
 # --- one deal held against another -------------------------------------------------------------------
 
 
-@settings(USUAL, max_examples=20)
+@settings(USUAL, max_examples=examples(8, 20))
 @given(pays_portfolios())
 def test_a_higher_floor_never_means_more_loss_to_the_funder(file: Json) -> None:
     """Tested at the long stop, and without a fee: what is drawn does not depend on it."""
@@ -342,7 +341,7 @@ def twice(file: Json) -> Json:
     return found
 
 
-@settings(USUAL, max_examples=20)
+@settings(USUAL, max_examples=examples(8, 20))
 @given(pays_portfolios())
 def test_twice_the_pounds_twice_every_flow(file: Json) -> None:
     once, larger = prepared(file), prepared(twice(file))
@@ -353,7 +352,7 @@ def test_twice_the_pounds_twice_every_flow(file: Json) -> None:
             assert np.allclose(two.by_row[leg], 2.0 * amounts, rtol=0, atol=1e-9 * one.gross), leg
 
 
-@settings(USUAL, max_examples=15)
+@settings(USUAL, max_examples=examples(6, 15))
 @given(pays_portfolios())
 def test_a_block_is_its_paths_one_by_one(file: Json) -> None:
     ready = prepared(file)

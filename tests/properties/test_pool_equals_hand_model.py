@@ -13,15 +13,14 @@ from socialfinance.core.ledger import Ledger
 from socialfinance.engine.deal import Outcome, own_draws, run
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, drawn, futures_of, prepare, price_level
 from socialfinance.scenarios.sources import Certain
+from tests.examples import examples
 from tests.models.pool_by_hand import Books, Draws, by_hand, draws_of
 from tests.models.pool_strategies import pool_files
 from tests.models.strategies import Json, read
 
 USUAL = settings(
-    max_examples=60,
+    max_examples=examples(25, 60),
     deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 SEED = 11

@@ -17,6 +17,7 @@ from socialfinance.engine.deal import Outcome, run
 from socialfinance.engine.ready import ReadyDeal, drawn, futures_of, prepare, price_level
 from socialfinance.instruments.loan_pool import LoanPool
 from socialfinance.programmes.loan_book import LoanBook
+from tests.examples import examples
 from tests.models.pool_strategies import pool_files
 from tests.models.strategies import Json, percents, pounds, read
 from tests.properties.test_debt_properties import double, lender, most_accepted, wide, worth
@@ -24,10 +25,8 @@ from tests.properties.test_sib_properties import PATHS, SEED, Watched, parties, 
 
 Array = NDArray[np.float64]
 USUAL = settings(
-    max_examples=25,
+    max_examples=examples(10, 25),
     deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 PENNY = 1e-6

@@ -157,7 +157,9 @@ def compiled() -> tuple[Any, Any]:
     return compile_pure(lend), compile_pure(step)
 
 
-@SHAPES
+@pytest.mark.parametrize(
+    "portfolio", [pytest.param(small(), marks=pytest.mark.slow), large()], ids=["small", "large"]
+)
 def test_compiled_are_blocks(portfolio: Portfolio) -> None:
     pytest.importorskip("numba")
     run_book, run_pool = compiled()

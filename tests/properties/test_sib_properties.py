@@ -13,15 +13,14 @@ from socialfinance.core.ledger import MEMO, Ledger, nil_sum
 from socialfinance.engine.deal import Outcome, run
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, drawn, futures_of, prepare, price_level
 from socialfinance.scenarios.sources import Certain
+from tests.examples import examples
 from tests.models.sib_by_hand import draws_of, plan_case
 from tests.models.strategies import Json, portfolios, read
 
 Array = NDArray[np.float64]
 USUAL = settings(
-    max_examples=40,
+    max_examples=examples(16, 40),
     deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 SEED, PATHS = 5, 8
@@ -278,7 +277,7 @@ def only(file: Json, name: str) -> Json:
     return found
 
 
-@settings(USUAL, max_examples=20)
+@settings(USUAL, max_examples=examples(8, 20))
 @given(portfolios(deals=3))
 def test_a_deal_does_not_change_when_others_stand_beside_it(file: Json) -> None:
     ready = prepare(read(file))

@@ -297,17 +297,21 @@ def test_floats_are_blocks(file: Json, varied: bool) -> None:
 
 
 @cache
-def compiled() -> tuple[Any, Any]:
-    """``deliver`` and ``step`` as Numba compiles them."""
+def compiled(function: Any) -> Any:
+    """A pure function as Numba compiles it: once, for every test of this process that asks for it."""
     from socialfinance.kernels.compiled import compile_pure
 
-    return compile_pure(deliver), compile_pure(step)
+    return compile_pure(function)
 
 
-@pytest.mark.parametrize(("file", "varied"), [(SMALL, False), (large(), True)], ids=["small", "large"])
+@pytest.mark.parametrize(
+    ("file", "varied"),
+    [pytest.param(SMALL, False, marks=pytest.mark.slow), (large(), True)],
+    ids=["small", "large"],
+)
 def test_compiled_are_blocks(file: Json, varied: bool) -> None:
     pytest.importorskip("numba")
-    run_programme, run_bond = compiled()
+    run_programme, run_bond = compiled(deliver), compiled(step)
     deal = Deal(file, varied)
     block = deal.rows(deliver, step, lambda x: x)
     for i in range(len(PATHS)):

@@ -99,7 +99,7 @@ def test_what_bad_times_look_like_is_learnt() -> None:
 def test_a_series_keeps_its_law_and_its_sum_is_served() -> None:
     planned = (0.0, 5.0, 10.0, 10.0, 5.0, 0.0)
     u, served = plain(3, 4, rows=6), plain(5, 6, rows=1)[0]
-    found = as_series(u, served, planned)
+    found = as_series(u, [served], planned)
     assert np.array_equal(found[[0, 5]], u[[0, 5]])
     from scipy.special import ndtri
 
@@ -109,7 +109,7 @@ def test_a_series_keeps_its_law_and_its_sum_is_served() -> None:
         same_law(row)
     scores = np.corrcoef(ndtri(found[1:5])) - np.eye(4)
     assert np.abs(scores).max() < 4.0 / np.sqrt(len(PATHS))
-    assert np.array_equal(as_series(u, served, (0.0,) * 6), u)
+    assert np.array_equal(as_series(u, [served], (0.0,) * 6), u)
 
 
 def test_chances_keep_their_law_and_the_least_is_served() -> None:

@@ -1,0 +1,85 @@
+"""Binomial counts by one uniform each: SciPy's own quantiles, in either backend, and monotone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from socialfinance.kernels.backend import backend
+from socialfinance.kernels.luck import Luck, Quantile, count
+from socialfinance.kernels.quantiles import binomial
+
+U = st.floats(1e-9, 1.0 - 1e-9)
+CHANCE = st.floats(0.001, 0.999)
+
+
+def on(monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    monkeypatch.setenv("SOCIALFINANCE_BACKEND", form)
+    if form == "numba":
+        pytest.importorskip("numba")
+    assert backend() == form
+
+
+@pytest.mark.parametrize("form", ["numba", "numpy"])
+@pytest.mark.parametrize("n", [1, 7, 60, 250, 3_000])
+def test_quantiles_are_scipys(n: int, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The least k with F(k) >= u, by SciPy's F; within rounding of a step either side of it is right."""
+    on(monkeypatch, form)
+    rng = np.random.default_rng(20_261_127)
+    p, u = rng.uniform(0.01, 0.99, 4_000), rng.uniform(size=4_000)
+    found = binomial(float(n), p, u)
+    failing = p > 0.5
+    law = stats.binom(n, np.where(failing, 1.0 - p, p))
+    k, share = np.where(failing, n - found, found), np.where(failing, 1.0 - u, u)
+    assert np.all(law.cdf(k) >= share - 1e-11)
+    assert np.all(law.cdf(k - 1.0) <= share + 1e-11)
+    assert np.all((found >= 0.0) & (found <= n))
+
+
+@pytest.mark.parametrize("n", [5.0, 80.0, 900.0])
+def test_every_count_comes_as_often_as_it_should(n: float) -> None:
+    """Evenly spread uniforms give the law itself, to one in as many as there are."""
+    u = (np.arange(100_000) + 0.5) / 100_000
+    for p in (0.2, 0.5, 0.83):
+        seen = np.bincount(binomial(n, p, u).astype(int), minlength=int(n) + 1) / u.size
+        assert np.abs(seen - stats.binom(n, p).pmf(np.arange(n + 1))).max() < 1.1e-5
+
+
+@given(st.integers(0, 400), CHANCE, U, st.integers(0, 9), st.floats(0.0, 0.3), st.floats(0.0, 0.3))
+def test_it_falls_in_nothing(n: int, p: float, u: float, more: int, likelier: float, luckier: float) -> None:
+    """More people, a greater chance and better luck never give fewer; nor the one more a fewer failing."""
+    some = np.array([u])
+    least = binomial(float(n), p, some)[0]
+    assert binomial(float(n + more), p, some)[0] >= least
+    assert binomial(float(n), min(p + likelier, 1.0), some)[0] >= least
+    assert binomial(float(n), p, np.array([min(u + luckier, 1.0 - 1e-9)]))[0] >= least
+
+
+@pytest.mark.parametrize("form", ["numba", "numpy"])
+def test_edges_are_those_of_counting(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    on(monkeypatch, form)
+    nan, inf = float("nan"), float("inf")
+    n = np.array([0.0, -3.0, 5.0, 5.0, 130.0, nan, inf, 5.0, 0.0, 5.0, 0.4, 0.6])
+    p = np.array([0.5, 0.5, 0.0, 1.0, 2.0, 0.5, 0.5, nan, nan, -1.0, 0.999999, 0.999999])
+    even = np.full(len(n), 0.5)
+    counted = count(n, p, Luck(1, 2, 3, np.arange(len(n), dtype=np.uint64)))
+    np.testing.assert_array_equal(count(n, p, Quantile(even)), counted)
+
+
+def test_the_backends_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    n, p, u = rng.integers(0, 300, 5_000) * 1.0, rng.uniform(size=5_000), rng.uniform(size=5_000)
+    on(monkeypatch, "numba")
+    compiled = binomial(n, p, u)
+    on(monkeypatch, "numpy")
+    np.testing.assert_array_equal(binomial(n, p, u), compiled)
+
+
+def test_luck_on_some_of_the_paths() -> None:
+    chosen, u = np.array([True, False, True]), np.array([0.1, 0.2, 0.3])
+    assert Quantile(u).on(chosen).u.tolist() == [0.1, 0.3]
+    assert Luck(1, 2, 3, np.arange(3, dtype=np.uint64)).on(chosen).path.tolist() == [0, 2]  # type: ignore[union-attr]
+    assert Luck(0, 0, 3, 0).on(chosen) == Luck(0, 0, 3, 0)
