@@ -1,29 +1,21 @@
-"""The compiled forms: draws by blocks, and the words a step may use when Numba compiles it.
+"""Draws by blocks, compiled by Numba: the bits of the float versions, no fast-math.
 
 Import this module only inside a function: it imports Numba (optional, a quarter of a second).
-
-``register()`` teaches Numba the words of :mod:`socialfinance.kernels.elementwise` and the scalar draws
-of :mod:`socialfinance.kernels.luck`, so that ``numba.njit(step)`` compiles a step as it stands. The bits
-are those of the float versions: no fast-math.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from functools import cache
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import types
-from numba.core.errors import TypingError
-from numba.cpython.unsafe import tuple as tuples
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from socialfinance.kernels import elementwise, luck, quantiles
+from socialfinance.kernels import luck, quantiles
 
 F = TypeVar("F", bound=Callable[..., Any])
 Words = NDArray[np.uint64]
@@ -75,9 +67,6 @@ def _ones(typing: Any, a: Any) -> Any:
     return types.uint64(types.uint64), emit
 
 
-_set: Any = tuples.tuple_setitem
-
-
 @part
 def _words(key0: Any, key1: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> Any:
     for _ in range(_ROUNDS):
@@ -91,11 +80,6 @@ def _words(key0: Any, key1: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> Any:
 @part
 def _unit(word: Any) -> Any:
     return (np.float64(word >> _12) + 0.5) * 2.0**-52
-
-
-@part
-def _uniform(key0: Any, key1: Any, period: Any, path: Any) -> Any:
-    return _unit(_words(key0, key1, path + _1, period // _4, _0, _0)[period % _4])
 
 
 @part
@@ -215,93 +199,3 @@ def binomial_added_up(
                 total = total + p
                 k += 1.0
             found[i] = k
-
-
-@cache
-def register() -> None:
-    """Teach Numba the words of a step; calling it again does nothing."""
-    _teach(elementwise.least, lambda a, b: a if a < b else b)
-    _teach(elementwise.most, lambda a, b: a if a > b else b)
-    _teach(elementwise.where, lambda condition, a, b: a if condition else b)
-    _teach(elementwise.both, lambda a, b: a & b)
-    _teach(elementwise.either, lambda a, b: a | b)
-    _teach(elementwise.negate, lambda a: not a)
-    _teach(elementwise.ratio, lambda a, b, otherwise: a / (b if b > 0 else 1.0) if b > 0 else otherwise)
-    _teach(elementwise.part, lambda amount, share: amount * share if amount != 0 and share != 0 else 0.0)
-    _teach(elementwise.whole, lambda a: np.floor(a + 0.5))
-    _teach(luck.uniform, lambda key0, key1, period, path: _uniform(U(key0), U(key1), U(period), U(path)))
-    _teach(luck.count, _count_lucky, _people_and_luck)
-    _teach(elementwise.put, lambda entries, i, value: _set(entries, i, np.float64(value)), _numbers)
-    _teach(elementwise.put, lambda entries, i, value: _set(entries, i, value), _others)
-
-
-def compile_pure(function: F) -> F:
-    """A pure function of named tuples compiled by Numba, with the plain functions that it calls.
-
-    What it calls is found by name among its globals and in the modules that stand there, and compiled from
-    the same source.
-    """
-    register()
-    _teach_calls(function)
-    return part(function)
-
-
-def _teach_calls(function: Callable[..., Any]) -> None:
-    for called in _called(function):
-        if called not in _TAUGHT:
-            _TAUGHT.add(called)
-            _teach_calls(called)
-            _teach(called, called, lambda *given: True)
-
-
-def _called(function: Callable[..., Any]) -> list[Callable[..., Any]]:
-    names = function.__code__.co_names
-    there = [function.__globals__.get(name) for name in names]
-    modules = [thing for thing in there if inspect.ismodule(thing)]
-    there += [getattr(module, name, None) for module in modules for name in names]
-    root, words = function.__module__.split(".")[0], (elementwise.__name__, luck.__name__)
-    return [
-        thing
-        for thing in there
-        if inspect.isfunction(thing)
-        and thing.__module__ not in words
-        and thing.__module__.split(".")[0] == root
-    ]
-
-
-_TAUGHT: set[Callable[..., Any]] = set()
-
-
-def _scalars(*given: Any) -> bool:
-    return all(isinstance(one, (types.Number, types.Boolean)) for one in given)
-
-
-def _people_and_luck(n: Any, p: Any, luck: Any) -> bool:
-    return _scalars(n, p, *getattr(luck, "types", [luck]))
-
-
-def _numbers(entries: Any, i: Any, value: Any) -> bool:
-    return isinstance(entries, types.UniTuple) and entries.dtype == types.float64 and _scalars(value)
-
-
-def _others(entries: Any, i: Any, value: Any) -> bool:
-    if not isinstance(entries, types.UniTuple):
-        raise TypingError(f"put needs a tuple whose entries are all of one type, not {entries}")
-    if not _numbers(entries, i, value) and value != entries.dtype:
-        raise TypingError(f"put needs a value like the entries, {entries.dtype}, not {value}")
-    return not _numbers(entries, i, value)
-
-
-def _count_lucky(n: Any, p: Any, luck: Any) -> Any:
-    key0, key1, period, path = luck
-    return _count(np.float64(n), np.float64(p), U(key0), U(key1), U(period), U(path))
-
-
-def _teach(word: Any, form: Any, fits: Callable[..., bool] = _scalars) -> None:
-    """Make ``form`` what Numba compiles for ``word``, where the types of the arguments fit."""
-
-    def choose(*given: Any) -> Any:
-        return form if fits(*given) else None
-
-    choose.__signature__ = inspect.signature(form)  # type: ignore[attr-defined]
-    overload(word, jit_options={"nogil": True, "error_model": "numpy"})(choose)

@@ -1,7 +1,7 @@
 """The words a programme or a step may use: the same source on floats, on NumPy blocks, and compiled.
 
-Each works on Python floats or on arrays over paths. ``socialfinance.kernels.compiled`` gives Numba
-the same words for compiled scalars. Nothing is written in place.
+Each works on Python floats or on arrays over paths. ``socialfinance.kernels.tracing``
+has the same words for symbols. Nothing is written in place.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ _ONE = np.uint64(1)
 class Luck(NamedTuple):
     """What fixes a draw: the two words of a key, the period, and the path.
 
-    ``path`` is a number, or a contiguous uint64 array of path numbers for a block. In compiled code
-    all four are uint64. A key of two noughts means no luck: counts are their expected value.
+    ``path`` is a number, or a contiguous uint64 array of path numbers for a block. A key of two noughts means
+    no luck: counts are their expected value.
     """
 
     key0: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from socialfinance.core.errors import InputError
 from socialfinance.instruments import guarantees
 from socialfinance.instruments.base import flat, quarterly
 from socialfinance.instruments.guarantees import Drawn, Layer, Loss, Row, State
+from tests.compiled import Compiled, same_bits
 from tests.worked import tables
 
 CLOSE = date(2026, 10, 1)
@@ -542,7 +542,7 @@ def test_what_is_covered_is_what_would_be_accepted(story: Story, outstanding: fl
 
 # --- floats, blocks, compiled -----------------------------------------------------------------------------
 
-PATHS = 6
+PATHS = 8
 BLOCK = [
     {"guarantor": "a", "detach": 5_000.0, "of": "the whole loss", "fee": {"running": 0.01}},
     {"guarantor": "b", "cover": 0.8, "cap_rate": 0.1, "failure": 0.2, "interest": True},
@@ -561,11 +561,8 @@ class Forms(NamedTuple):
     recover: Any = guarantees.recover
 
 
-@cache
 def compiled() -> Forms:
-    from socialfinance.kernels.compiled import compile_pure
-
-    return Forms(*(compile_pure(plain) for plain in Forms()))
+    return Forms(*(Compiled(plain, PATHS) for plain in Forms()))
 
 
 def play(by: Forms, terms: Any, state: Any, row: Any, loss: Any, drawn: Any, luck: Any, cash: Any) -> Any:
@@ -592,7 +589,8 @@ def test_floats_blocks_and_compiled_agree() -> None:
     pytest.importorskip("numba")
     lowered = Stack(*BLOCK).lowered
     luck = np.random.Generator(np.random.Philox(7))
-    block, single, fast = lowered.opening, [lowered.opening] * PATHS, [lowered.opening] * PATHS
+    block, single, fast = lowered.opening, [lowered.opening] * PATHS, lowered.opening
+    by_compiled = compiled()
     moved = 0.0
     for row in range(12):
         when = guarantees.WHEN[row % 3]
@@ -600,15 +598,18 @@ def test_floats_blocks_and_compiled_agree() -> None:
         chances = Drawn(*(tuple(luck.uniform(0, 1, PATHS) for _ in BLOCK) for _ in range(2)))
         drawn, cash = np.full(PATHS, 20_000.0 + 8_000.0 * row), luck.uniform(0, 6_000, PATHS)
         given_row: Row = lowered.rows[row]
-        block, *rest = play(Forms(), lowered.terms, block, given_row, loss, drawn, chances, cash)
-        for i in range(PATHS):
+        given_to = (given_row, loss, drawn, chances, cash)
+        fast, *compiled_rest = play(by_compiled, lowered.terms, fast, *given_to)
+        block, *rest = play(Forms(), lowered.terms, block, *given_to)
+        whole = tuple(rest), tuple(block)
+        same_bits(whole, (tuple(compiled_rest), tuple(fast)), PATHS)
+        for i in range(0, PATHS, 2):
             mine = [on_path(x, i) for x in (loss, drawn, chances, cash)]
-            for by, states in ((Forms(), single), (compiled(), fast)):
-                states[i], *theirs = play(by, lowered.terms, on_path(states[i], 0), given_row, *mine)
-                whole = numbers(tuple(rest)) + numbers(tuple(block))
-                for one_, other in zip(whole, numbers(tuple(theirs)) + numbers(states[i]), strict=True):
-                    amount = on_path(np.broadcast_to(one_, (PATHS,)), i)
-                    moved += abs(amount)
-                    assert amount == pytest.approx(other, abs=1e-9)
+            single[i], *theirs = play(Forms(), lowered.terms, on_path(single[i], 0), given_row, *mine)
+            alone = numbers(tuple(theirs)) + numbers(single[i])
+            for one_, other in zip(numbers(whole), alone, strict=True):
+                amount = on_path(np.broadcast_to(one_, (PATHS,)), i)
+                moved += abs(amount)
+                assert amount == pytest.approx(other, abs=1e-9)
     assert moved > 100_000.0
     assert len(flat(lowered.legs)) == 4 * len(BLOCK)

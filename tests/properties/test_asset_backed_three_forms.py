@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,10 +18,10 @@ from socialfinance.programmes.base import AS_PLANNED
 from socialfinance.programmes.building import develop
 from socialfinance.scenarios.sources import at
 from tests.developments import file_of
-from tests.properties.test_sib_three_forms import numbers, on_path
+from tests.properties.test_sib_three_forms import hold_compiled, numbers, on_path
 
 SEED, MONEY = 23, 1e-12
-PATHS = np.array([0, 1, 5, 7, 12, 1000], dtype=np.uint64)
+PATHS = np.array([0, 1, 5, 7, 12, 1000, 1001, 4000], dtype=np.uint64)
 Json = dict[str, Any]
 
 PROCESS: Json = {"distribution": "geometric-brownian", "start": 1.0, "volatility": 0.35}
@@ -143,25 +142,11 @@ def test_floats_are_blocks(instrument: Json, comparator: str | None, step: Any) 
     deal = Deal(instrument, comparator)
     assert deal.lowered.step is step
     block = deal.rows(develop, step, lambda x: x)
-    for i in range(len(PATHS)):
+    for i in range(0, len(PATHS), 2):
         assert agree(block, deal.rows(develop, step, lambda x, i=i: on_path(x, i, int)), i) > 1000.0
-
-
-@cache
-def compiled(function: Any) -> Any:
-    from socialfinance.kernels.compiled import compile_pure
-
-    return compile_pure(function)
 
 
 @CASES
 def test_compiled_are_blocks(instrument: Json, comparator: str | None, step: Any) -> None:
     pytest.importorskip("numba")
-    play, run = compiled(develop), compiled(step)
-    deal = Deal(instrument, comparator)
-    block = deal.rows(develop, step, lambda x: x)
-    for i in range(len(PATHS)):
-        by_compiled = deal.rows(play, run, lambda x, i=i: on_path(x, i, np.uint64))
-        assert agree(block, by_compiled, i) > 1000.0
-    assert play.nopython_signatures
-    assert run.nopython_signatures
+    hold_compiled(Deal(instrument, comparator), develop, step)

@@ -11,6 +11,8 @@ import pytest
 from socialfinance.engine.ready import ReadyPortfolio, prepare
 from socialfinance.instruments.base import Lowered, flat
 from socialfinance.instruments.pays_step import step
+from socialfinance.programmes.delivery import deliver
+from tests.compiled import Compiled, same_bits
 from tests.contracts.test_contract_six import (
     PATHS,
     for_one_path,
@@ -127,15 +129,11 @@ def test_floats_are_blocks(file: Json) -> None:
         same(ready, lowered, together, step, path)
 
 
-@pytest.mark.parametrize(
-    "file", [small(), pytest.param(whole(), marks=pytest.mark.slow)], ids=["small", "large"]
-)
+@pytest.mark.parametrize("file", [small(), whole()], ids=["small", "large"])
 def test_compiled_are_blocks(file: Json) -> None:
     pytest.importorskip("numba")
-    from socialfinance.kernels.compiled import compile_pure
-
-    ready, lowered, together = block(file)
-    compiled = compile_pure(step)
-    for path in (2, 4):
-        same(ready, lowered, together, compiled, path)
-    assert compiled.nopython_signatures
+    ready, lowered, _ = block(file)
+    form = Compiled(step, len(PATHS))
+    rows = walk(ready, lowered, PATHS, Compiled(deliver, len(PATHS)), form)
+    assert same_bits(walk(ready, lowered, PATHS), rows, len(PATHS)) > 1000.0
+    assert form.programs

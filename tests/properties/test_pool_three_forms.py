@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,10 @@ from socialfinance.programmes.base import AS_PLANNED
 from socialfinance.programmes.loans import lend
 from socialfinance.scenarios.sources import at
 from tests.pools import one_pool
+from tests.properties.test_sib_three_forms import hold_compiled
 
 SEED = 23
-PATHS = np.array([0, 1, 5, 7, 12, 1000], dtype=np.uint64)
+PATHS = np.array([0, 1, 5, 7, 12, 1000, 1001, 4000], dtype=np.uint64)
 MONEY = 1e-12
 
 
@@ -144,29 +144,12 @@ def test_floats_are_blocks(portfolio: Portfolio) -> None:
     deal = Deal(portfolio)
     assert deal.lowered.step is step
     block = deal.rows(lend, step, lambda x: x)
-    for i in range(len(PATHS)):
+    for i in range(0, len(PATHS), 2):
         by_floats = deal.rows(lend, step, lambda x, i=i: on_path(x, i, int))
         assert agree(block, by_floats, i) > 1000.0
 
 
-@cache
-def compiled() -> tuple[Any, Any]:
-    """``lend`` and ``step`` as Numba compiles them."""
-    from socialfinance.kernels.compiled import compile_pure
-
-    return compile_pure(lend), compile_pure(step)
-
-
-@pytest.mark.parametrize(
-    "portfolio", [pytest.param(small(), marks=pytest.mark.slow), large()], ids=["small", "large"]
-)
+@SHAPES
 def test_compiled_are_blocks(portfolio: Portfolio) -> None:
     pytest.importorskip("numba")
-    run_book, run_pool = compiled()
-    deal = Deal(portfolio)
-    block = deal.rows(lend, step, lambda x: x)
-    for i in range(len(PATHS)):
-        by_compiled = deal.rows(run_book, run_pool, lambda x, i=i: on_path(x, i, np.uint64))
-        assert agree(block, by_compiled, i) > 1000.0
-    assert run_book.nopython_signatures
-    assert run_pool.nopython_signatures
+    hold_compiled(Deal(portfolio), lend, step)
