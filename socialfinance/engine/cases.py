@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +24,8 @@ from socialfinance.instruments.base import flat
 from socialfinance.kernels.returns import STATUS_NAMES
 from socialfinance.measures.paths import PENNY, Key, net_of
 from socialfinance.measures.statistics import Row
-from socialfinance.scenarios.common import Shock
+from socialfinance.scenarios.common import Common, Shock
+from socialfinance.scenarios.dependence import CommonShock
 from socialfinance.scenarios.distributions import plan_of
 from socialfinance.scenarios.sources import Certain, Drawn
 
@@ -136,32 +138,38 @@ def bridge_rows(ready: ReadyPortfolio, seed: int, paths: int) -> Iterator[Row]:
     Stages are let in one by one on the same ``paths`` futures, so the steps add up exactly to the mean over
     those futures.
     """
+    numbers = np.arange(paths, dtype=np.uint64)
+    common = ready.common(seed, numbers)
+    calm = copy(common)
+    calm.shock = Shock()
+    shocks = any(isinstance(factor, CommonShock) for factor in ready.portfolio.factors.values())
     for deal in ready.deals:
+        fails = getattr(deal.programme.programme, "failure", None) is not None
+        exits = any(one.name.startswith("exits.") for one in flat(deal.own.lowered.draws))
         before = _stage_values(deal, run_case(ready, deal, PLAN, ""))
         yield from (_bridge_row(deal, target, "plan", value, paths) for target, value in before.items())
-        for count, stage in enumerate(STAGES):
-            after = _stage_values(deal, _with_stages(ready, deal, seed, paths, count + 1))
+        for count, (stage, matters) in enumerate(zip(STAGES, (True, fails, shocks, exits), strict=True)):
+            after = before
+            if matters:
+                source = drawn(deal, common, seed, numbers)
+                after = _stage_values(deal, _with_stages(deal, source, common if count > 1 else calm, count))
             for target, value in after.items():
                 yield _bridge_row(deal, target, stage, value - before[target], paths)
             before = after
         yield from (_bridge_row(deal, target, "expected", value, paths) for target, value in before.items())
 
 
-def _with_stages(ready: ReadyPortfolio, deal: ReadyDeal, seed: int, paths: int, stages: int) -> Outcome:
-    numbers = np.arange(paths, dtype=np.uint64)
-    common = ready.common(seed, numbers)
-    source = drawn(deal, common, seed, numbers)
+def _with_stages(deal: ReadyDeal, source: Drawn, common: Common, last: int) -> Outcome:
+    """A deal with what is let in up to the stage in place ``last``."""
     programme = deal.programme
-    if stages < 2 and getattr(programme.programme, "failure", None) is not None:
+    if last < 1 and getattr(programme.programme, "failure", None) is not None:
         plain = programme.programme.model_copy(update={"failure": None})
         programme = programme._replace(programme=plain)
-    if stages < 3:
-        common.shock = Shock()
-    if stages < 4:
+    if last < 3:
         source = NoExits(source)
     limited = replace(deal, programme=programme)
     futures = futures_of(limited, source, common)
-    ledger = Ledger(deal.calendar.year_of_row, paths)
+    ledger = Ledger(deal.calendar.year_of_row, len(source.paths))
     return run(limited, (deal.own,), futures, price_level(deal, common), (ledger,))[0]
 
 

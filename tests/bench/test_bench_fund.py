@@ -14,13 +14,16 @@ import numpy as np
 import pytest
 
 from socialfinance.engine.block import run_block
-from socialfinance.engine.ready import prepare
+from socialfinance.engine.deal import own_draws
+from socialfinance.engine.ready import ReadyPortfolio, drawn, futures_of, prepare, price_level
 from socialfinance.engine.run import simulate
 from socialfinance.funds.portfolio import Portfolio
 from tests.bench.mixed import mixed_fund
 from tests.bench.page import PerformancePage
 from tests.bench.reference import reference_fund
 from tests.bench.test_bench import floor, in_turn, numbers_a_path, seconds
+from tests.models.sib_by_hand import draws_of
+from tests.properties.test_sib_equals_hand_model import worked
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
 MIXED, PEERS, GROWTH = "A fund of all structures", "The same done otherwise", "As it grows"
@@ -67,8 +70,10 @@ def test_the_same_done_otherwise(monkeypatch: pytest.MonkeyPatch, page: Performa
     """Blocks in cache, everything in one block, and a path at a time: equal figures, other times."""
     page.table(
         PEERS,
-        "Eight bonds of the reference fund, microseconds a path. One source in all of them, and the same "
-        "bits: what differs is how many paths a row takes at once, and whether it is compiled.",
+        "Eight bonds of the reference fund, microseconds a path. One source in the first four, and the same "
+        "bits: what differs is how many paths a row takes at once, and whether it is compiled. The last is a "
+        "model of its own, written from the term sheet, fed the same draws and held to the others path by "
+        "path in `tests/properties`; it works out payments alone, no figures.",
         ("How", "Paths", "Microseconds a path", "Times as long"),
     )
     ready = prepare(reference_fund(8))
@@ -97,6 +102,23 @@ def test_the_same_done_otherwise(monkeypatch: pytest.MonkeyPatch, page: Performa
     ]
     for (name, (_, paths, _)), each in zip(ways.items(), found, strict=True):
         page.row(PEERS, name, f"{paths:,}", f"{1e6 * each:,.0f}", f"{each / found[0]:.1f}")
+    some = 16
+    each = seconds(lambda: _by_hand(ready, some)) / some
+    page.row(
+        PEERS, "a plain Python model of its own, a path at a time", f"{some:,}", f"{1e6 * each:,.0f}",
+        f"{each / found[0]:.1f}",
+    )  # fmt: skip
+
+
+def _by_hand(ready: ReadyPortfolio, paths: int) -> None:
+    """Every deal's payments on each path by the model of tests/models, from the same draws."""
+    common = ready.common(7, numbers := np.arange(paths, dtype=np.uint64))
+    for deal in ready.deals:
+        futures = futures_of(deal, drawn(deal, common, 7, numbers), common)
+        exits = [one.exits for one in own_draws(deal.own.lowered, futures.source, futures.rows)]
+        level = price_level(deal, common)
+        for column in range(paths):
+            worked(ready, deal, draws_of(futures, level, exits, column), False)
 
 
 def test_as_it_grows(page: PerformancePage) -> None:
@@ -157,21 +179,25 @@ def test_where_the_time_goes(page: PerformancePage) -> None:
     """One block of the fund of all structures under the profiler, by room."""
     page.table(
         PROFILE,
-        "One block of 8,192 paths of the fund of all structures under Python's profiler, after one to warm "
-        "up. NumPy's time counts for the file that calls it.",
-        ("What", "Share of time"),
+        "One block of 8,192 paths under Python's profiler, after one to warm up. NumPy's time counts for the "
+        "file that calls it.",
+        ("What", "The reference fund", "The fund of all structures"),
     )
-    ready = prepare(mixed_fund())
-    run_block(ready, 7, 0, 8192, False)
+    bonds, mixed = (_by_room(_profiled(prepare(fund))) for fund in (reference_fund(), mixed_fund()))
+    for name in sorted(bonds | mixed, key=lambda name: -bonds.get(name, 0.0)):
+        page.row(PROFILE, name, f"{bonds.get(name, 0.0):.0%}", f"{mixed.get(name, 0.0):.0%}")
+
+
+def _profiled(ready: ReadyPortfolio) -> pstats.Stats:
+    for first in (0, 8192):
+        run_block(ready, 7, first, 8192, False)
     profiler = cProfile.Profile()
-    profiler.runcall(run_block, ready, 7, 8192, 8192, False)
-    spent = _by_room(pstats.Stats(profiler))
-    whole = sum(spent.values())
-    for name, time in sorted(spent.items(), key=lambda one: -one[1]):
-        page.row(PROFILE, name, f"{time / whole:.0%}")
+    profiler.runcall(run_block, ready, 7, 16_384, 8192, False)
+    return pstats.Stats(profiler)
 
 
 def _by_room(stats: pstats.Stats) -> dict[str, float]:
+    """Shares of the time by room."""
     spent: dict[str, float] = defaultdict(float)
     for (file, _, _), (_, _, own, _, callers) in stats.stats.items():  # type: ignore[attr-defined]
         if "socialfinance" in file and "site-packages" not in file:
@@ -179,7 +205,7 @@ def _by_room(stats: pstats.Stats) -> dict[str, float]:
         else:
             for (caller, _, _), (_, _, part, _) in callers.items():
                 spent[_room(caller)] += part
-    return spent
+    return {name: time / sum(spent.values()) for name, time in spent.items()}
 
 
 def _room(file: str) -> str:

@@ -21,7 +21,7 @@ from tests.bench.page import PerformancePage
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
 SPREAD = "Futures spread on purpose"
-PATHS = 49_152
+PATHS = 98_304
 TAIL = "all investors.loss"
 WATCHED = (
     ("eastmere", "net_cost", "mean"),
