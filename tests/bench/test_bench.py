@@ -99,7 +99,7 @@ def test_reference_fund_against_the_floor(
     page.table(
         FUND,
         "40 bonds (four outcome lines, two payers, three cost lines each) x 40 quarters; people counted one "
-        "by one, exactly; all measures. With comparators: each deal also in house, at the PWLB cost of money, "
+        "by one, exactly; all measures. With comparators: each deal in house too, at the PWLB cost of money, "
         "and not done. Starting workers, cases and the bridge (16,384 futures, one process) count.",
         (
             "What",

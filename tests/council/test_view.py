@@ -800,7 +800,7 @@ def printed_page(name: str, party: str) -> str:
     ("name", "party"),
     [
         ("demo-do-nothing", "eastmere"),
-        ("demo-income-strip", "eastmere"),
+        pytest.param("demo-income-strip", "eastmere", marks=pytest.mark.slow),
         ("demo-pay-as-you-save", "eastmere police"),
         ("collective-impact-fund", "calderport"),
         ("demo-grant", "westcombe health"),

@@ -261,11 +261,6 @@ def check_uniform(found: dict[tuple[str, ...], np.ndarray], level: float) -> Non
         assert p > level / len(found), (names, seen_, p)
 
 
-def test_posteriors_are_calibrated() -> None:
-    """60 repetitions; the slow test has 500."""
-    check_uniform(ranks(60, 3), 0.05)
-
-
 @pytest.mark.slow
 def test_posteriors_are_calibrated_over_500_repetitions() -> None:
     """With a regime of failure in the first programme."""
