@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from socialfinance.kernels.luck import uniform_block
+from socialfinance.kernels.luck import Luck, count, uniform_block
 from socialfinance.scenarios.dependence import CommonShock, first_start, shock_depth
 from socialfinance.scenarios.points import EDGES, Points, Tilt, as_chances, as_series, density_of
+from socialfinance.scenarios.sources import Drawn
 
 PATHS = np.arange(16_384, dtype=np.uint64)
 NAMES = (("deal", "cost"), ("factors", "economy", ""), ("deal", "failure"))
@@ -110,6 +111,60 @@ def test_a_series_keeps_its_law_and_its_sum_is_served() -> None:
     scores = np.corrcoef(ndtri(found[1:5])) - np.eye(4)
     assert np.abs(scores).max() < 4.0 / np.sqrt(len(PATHS))
     assert np.array_equal(as_series(u, [served], (0.0,) * 6), u)
+    assert np.array_equal(as_series(u, [], planned), u)
+
+
+def test_several_uniforms_decide_the_course_of_a_series() -> None:
+    """The sum by the first, early against late by the second, and the law of every row stays."""
+    from scipy.special import ndtri
+
+    planned = np.array([0.0, 5.0, 10.0, 10.0, 5.0, 2.0])
+    u, served = plain(3, 4, rows=6), plain(5, 6, rows=3)
+    found = as_series(u, list(served), planned.tolist())
+    turns = np.cos(np.pi * np.arange(3)[:, None] * (np.arange(5) + 0.5) / 5)
+    towards = np.linalg.qr((planned[1:] * turns).T)[0].T
+    decided = np.einsum("kr,rp->kp", towards, ndtri(found[1:]))
+    for one, mine in zip(decided, ndtri(served), strict=True):
+        assert np.allclose(one, mine, atol=1e-9) or np.allclose(one, -mine, atol=1e-9)
+    assert np.allclose(
+        planned[1:] @ ndtri(found[1:]) / np.sqrt(np.sum(planned**2)), ndtri(served[0]), atol=1e-9
+    )
+    for row in found:
+        same_law(row)
+    scores = np.corrcoef(ndtri(found[1:])) - np.eye(5)
+    assert np.abs(scores).max() < 4.5 / np.sqrt(len(PATHS))
+    fewer_rows = as_series(u[:2], list(served), (3.0, 4.0))
+    assert np.allclose(np.array([0.6, 0.8]) @ ndtri(fewer_rows), ndtri(served[0]), atol=1e-9)
+
+
+def test_how_many_succeed_in_all_is_served() -> None:
+    """Counts by quarter stay binomial and apart from each other; their sum goes with the one uniform."""
+    from scipy import stats
+
+    class One:
+        def uniforms(self, names: tuple[str, ...], paths: np.ndarray) -> np.ndarray | None:
+            return served if names == ("deal", "engagement luck", "course 1") else None
+
+        def weights(self, paths: np.ndarray) -> np.ndarray:
+            return np.ones(len(paths))
+
+    served = plain(21, 22, rows=1)[0]
+    source = Drawn(7, "deal", 5, PATHS, {}, {}, One())
+    planned = (0.0, 10.0, 20.0, 20.0, 20.0)
+    by_row = source.luck("engagement", "", planned)
+    counted = np.array([count(20.0, 0.7, one) for one in by_row])
+    law = stats.binom(20, 0.7)
+    for row in counted:
+        assert abs(row.mean() - law.mean()) < 4.0 * law.std() / np.sqrt(len(PATHS))
+        assert abs(row.var() / law.var() - 1.0) < 4.0 * np.sqrt(2.0 / len(PATHS))
+    apart = np.corrcoef(counted) - np.eye(5)
+    assert np.abs(apart).max() < 4.5 / np.sqrt(len(PATHS))
+    order = np.argsort(served)
+    tenths = [counted[1:, some].sum(axis=0).mean() for some in np.array_split(order, 10)]
+    assert tenths == sorted(tenths)
+    assert np.corrcoef(counted[1:].sum(axis=0), served)[0, 1] > 0.9
+    assert isinstance(source.luck("engagement", "a class", planned)[1], Luck)
+    assert isinstance(source.luck("outcomes.first", "", planned)[1], Luck)
 
 
 def test_chances_keep_their_law_and_the_least_is_served() -> None:
