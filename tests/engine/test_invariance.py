@@ -124,6 +124,32 @@ def test_bridge_steps_add_up_to_the_expected_value() -> None:
             assert end == pytest.approx(result.figure(measure, who=who, deal=deal).value, abs=1e-6)
 
 
+def test_a_stage_of_the_bridge_is_what_the_portfolio_would_be_without_it() -> None:
+    """Without a shock and without early ends there is only the first step; both then move pounds."""
+
+    def bridge(portfolio: Portfolio) -> dict[str, float]:
+        found = simulate(portfolio, paths=300, seed=7, workers=1, compare=False).measures_rows
+        mine = [row for row in found if row.measure == "bridge: net_cost" and row.deal == "a"]
+        return {row.statistic: row.value for row in mine}  # type: ignore[misc]
+
+    whole, calm = several(("a",)), several(("a",))
+    shocks = {name for name, one in calm.factors.items() if one.kind == "common-shock"}
+    calm = calm.model_copy(
+        update={"factors": {name: one for name, one in calm.factors.items() if name not in shocks}}
+    )
+    terms = calm.deals["a"].instrument.model_dump(exclude_unset=True)
+    never = calm.model_dump(exclude_unset=True)
+    del terms["termination"]
+    never["deals"]["a"]["instrument"] = terms
+    quiet = bridge(Portfolio.model_validate(never))
+    steps = bridge(whole)
+    assert quiet["common shock"] == quiet["early end by chance"] == quiet["delivery failure"] == 0.0
+    assert steps["uncertain inputs and caps"] == pytest.approx(quiet["uncertain inputs and caps"], abs=1e-6)
+    assert bridge(calm)["early end by chance"] != 0.0
+    assert steps["common shock"] != 0.0
+    assert steps["delivery failure"] == 0.0
+
+
 def test_standard_errors_cover() -> None:
     """Twenty runs of 1,000 paths: the mean gain lies within 4 standard errors of the long run's."""
     long = simulate(several(("a",)), paths=10_000, seed=99, workers=1, compare=False).figure(

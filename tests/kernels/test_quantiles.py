@@ -69,6 +69,20 @@ def test_edges_are_those_of_counting(form: str, monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_array_equal(count(n, p, Quantile(even)), counted)
 
 
+@pytest.mark.parametrize("form", ["numba", "numpy"])
+def test_the_best_and_the_worst_luck_stay_within_the_people(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where rounding keeps the sum of all chances below the last number under 1, too."""
+    on(monkeypatch, form)
+    for u in (np.nextafter(1.0, 0.0), 2.0**-60):
+        for n in (1.0, 5.0, 90.0, 700.0):
+            p = np.linspace(0.001, 0.999, 1_999)
+            found = binomial(n, p, np.full(p.size, u))
+            assert found.min() >= 0.0
+            assert found.max() <= n
+
+
 def test_the_backends_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(5)
     n, p, u = rng.integers(0, 300, 5_000) * 1.0, rng.uniform(size=5_000), rng.uniform(size=5_000)
