@@ -24,6 +24,7 @@ U = np.uint64
 _M0, _M1 = (U(m) for m in luck.MULTIPLIERS)
 _W0, _W1 = (U(w) for w in luck.WEYL)
 _ROUNDS, _BATCHES, _LARGEST = luck.ROUNDS, luck.BATCHES, quantiles.LARGEST
+_ADDED_UP, _MOST_ADDED_UP = quantiles.LARGEST_ADDED_UP, quantiles.MOST_ADDED_UP
 _SCALE, _SPARE = 2.0**luck.PERSON_BITS, U(64 - luck.PERSON_BITS)
 _ALL = U(0xFFFFFFFFFFFFFFFF)
 _0, _1, _4, _12, _63, _64 = U(0), U(1), U(4), U(12), U(63), U(64)
@@ -181,21 +182,43 @@ def counts_added_up(
             found[i] = k
 
 
+@part
+def _power(x: Any, n: Any) -> Any:
+    power, square = 1.0, x
+    while n > 0:
+        if n & 1:
+            power = power * square
+        square = square * square
+        n >>= 1
+    return power
+
+
+@part
+def _binomial(n: Any, p: Any, u: Any) -> Any:
+    if n <= 0.0 or p <= 0.0:
+        return 0.0
+    if not n < _LARGEST or p != p:
+        return np.nan
+    people = np.floor(n + 0.5)
+    if p >= 1.0:
+        return people
+    failing = p > 0.5
+    chance, share = (1.0 - p, 1.0 - u) if failing else (p, u)
+    if people * chance > _ADDED_UP or people > _MOST_ADDED_UP:
+        return -1.0
+    here = _power(1.0 - chance, np.int64(people))
+    odds, total, k = chance / (1.0 - chance), here, 0.0
+    while total < share and k < people:
+        here = here * ((people - k) / (k + 1.0)) * odds
+        total = total + here
+        k += 1.0
+    return people - k if failing else k
+
+
 @kernel
 def binomial_added_up(
-    start: NDArray[np.float64],
-    n: NDArray[np.float64],
-    odds: NDArray[np.float64],
-    u: NDArray[np.float64],
-    where: NDArray[np.bool_],
-    found: NDArray[np.float64],
+    n: NDArray[np.float64], p: NDArray[np.float64], u: NDArray[np.float64], found: NDArray[np.float64]
 ) -> None:
     """Binomial counts by adding p(k) up to u: ``quantiles.binomial`` for every path."""
     for i in range(u.size):
-        if where[i]:
-            p, total, k = start[i], start[i], 0.0
-            while total < u[i] and k < n[i]:
-                p = p * ((n[i] - k) / (k + 1.0)) * odds[i]
-                total = total + p
-                k += 1.0
-            found[i] = k
+        found[i] = _binomial(n[i], p[i], u[i])

@@ -14,6 +14,8 @@ Array = NDArray[np.float64]
 Places = NDArray[np.intp]
 LARGEST_ADDED_UP = 100.0
 """The largest mean for which chances are added up from nought; above it rounding would begin to show."""
+MOST_ADDED_UP = 1_000.0
+"""The most people for whom they are: the power of so many is still good to 13 digits."""
 LARGEST = 2.0**53
 """Numbers of people from here on are refused (NaN)."""
 
@@ -22,8 +24,9 @@ def binomial(n: Any, p: Any, u: Array) -> Array:
     """The least k with F(k; n, p) >= u, ``(path,)``: exact, and it falls neither in ``n``, ``p`` nor ``u``.
 
     p(0) = (1 - p)^n, p(k + 1) = p(k) (n - k) / (k + 1) x p / (1 - p), added up until they reach u. Where p is
-    above 1/2 those who fail are counted, by 1 - u: there are fewer. Where more than 100 are expected,
-    F(k) = I_(1 - p)(n - k, k + 1), and a guess from the first three moments is bracketed.
+    above 1/2 those who fail are counted, by 1 - u: there are fewer. Where more than 100 are expected, or of
+    more than 1,000 people, F(k) = I_(1 - p)(n - k, k + 1), and a guess from the first three moments is
+    bracketed.
 
     Parameters
     ----------
@@ -35,50 +38,54 @@ def binomial(n: Any, p: Any, u: Array) -> Array:
     u
         Uniforms ``(path,)`` in (0, 1).
     """
-    found = np.zeros(u.shape)
-    n, p = np.broadcast_to(np.asarray(n, dtype=float), u.shape), np.broadcast_to(p, u.shape)
-    some = ~(n <= 0.0) & ~(p <= 0.0)
-    found[some & (~(n < LARGEST) | (p != p))] = np.nan
-    some &= n < LARGEST
-    everybody = some & (p >= 1.0)
-    found[everybody] = np.floor(n[everybody] + 0.5)
-    at = np.flatnonzero(some & (p < 1.0))
-    if at.size == u.size:
-        return _counted(np.floor(n + 0.5), np.asarray(p, dtype=float), u)
-    if at.size:
-        found[at] = _counted(np.floor(n[at] + 0.5), np.asarray(p[at], dtype=float), u[at])
-    return found
-
-
-def _counted(n: Array, p: Array, u: Array) -> Array:
-    """Where p is inside (0, 1)."""
-    failing = p > 0.5
-    chance, share = np.where(failing, 1.0 - p, p), np.where(failing, 1.0 - u, u)
-    small = n * chance <= LARGEST_ADDED_UP
-    found = _added_up(n, chance, share, small)
-    large = np.flatnonzero(~small)
-    if large.size:
-        found[large] = _searched(n[large], chance[large], share[large])
-    return np.where(failing, n - found, found)
-
-
-def _added_up(n: Array, p: Array, u: Array, where: NDArray[np.bool_]) -> Array:
-    """The same sums in the same order in either backend."""
-    start, odds, found = np.exp(n * np.log1p(-p)), p / (1.0 - p), np.zeros(len(u))
+    n = np.ascontiguousarray(np.broadcast_to(np.asarray(n, dtype=float), u.shape))
+    p = np.ascontiguousarray(np.broadcast_to(np.asarray(p, dtype=float), u.shape))
+    u, found = np.ascontiguousarray(u), np.empty(u.shape)
     fast = loaded_compiled()
     if fast is not None:
-        fast.binomial_added_up(start, n, odds, u, where, found)
-        return found
-    at = np.flatnonzero(where & (start < u) & (n > 0.0))
-    chance, total, k = start[at], start[at], 0.0
-    while at.size:
-        chance = chance * ((n[at] - k) / (k + 1.0)) * odds[at]
-        total = total + chance
-        k += 1.0
-        found[at] = k
-        going = (total < u[at]) & (k < n[at])
-        at, chance, total = at[going], chance[going], total[going]
+        fast.binomial_added_up(n, p, u, found)
+    else:
+        _added_up(n, p, u, found)
+    large = np.flatnonzero(found < 0.0)
+    if large.size:
+        people, failing = np.floor(n[large] + 0.5), p[large] > 0.5
+        chance = np.where(failing, 1.0 - p[large], p[large])
+        counted = _searched(people, chance, np.where(failing, 1.0 - u[large], u[large]))
+        found[large] = np.where(failing, people - counted, counted)
     return found
+
+
+def _added_up(n: Array, p: Array, u: Array, found: Array) -> None:
+    """Counts by adding up, -1 where they are too large for it; the same sums in the same order compiled."""
+    found[:] = np.where((n <= 0.0) | (p <= 0.0), 0.0, np.where((n < LARGEST) & (p == p), -1.0, np.nan))
+    some = found < 0.0
+    people = np.floor(np.where(some, n, 0.0) + 0.5)
+    everybody = some & (p >= 1.0)
+    found[everybody] = people[everybody]
+    failing = p > 0.5
+    chance, share = np.where(failing, 1.0 - p, p), np.where(failing, 1.0 - u, u)
+    small = some & (p < 1.0) & (people * chance <= LARGEST_ADDED_UP) & (people <= MOST_ADDED_UP)
+    at = np.flatnonzero(small)
+    first = _power(1.0 - chance[at], people[at].astype(np.int64))
+    counted, odds, last = np.zeros(at.size), chance[at] / (1.0 - chance[at]), people[at]
+    here, total, k = first.copy(), first, 0.0
+    going = np.flatnonzero((total < share[at]) & (k < last))
+    while going.size:
+        here[going] = here[going] * ((last[going] - k) / (k + 1.0)) * odds[going]
+        total[going] = total[going] + here[going]
+        k += 1.0
+        counted[going] = k
+        going = going[(total[going] < share[at][going]) & (k < last[going])]
+    found[at] = np.where(failing[at], last - counted, counted)
+
+
+def _power(x: Array, n: NDArray[np.int64]) -> Array:
+    """x^n by squares."""
+    power, square, left = np.ones(x.shape), x.copy(), n.copy()
+    while left.any():
+        power = np.where(left & 1, power * square, power)
+        square, left = square * square, left >> 1
+    return power
 
 
 def _searched(n: Array, p: Array, u: Array) -> Array:
