@@ -166,15 +166,20 @@ def _by_weight(pilot: Points, watched: list[Array]) -> tuple[Names, ...]:
     variance that lies between the means of ``STEPS`` equal steps of the stream, its first-order effect.
     """
     paths = np.arange(pilot.size, dtype=np.uint64)
-    scores = np.array([(y - y.mean()) / y.std() for y in watched if y.std() > 0.0]).reshape(-1, pilot.size)
+    scores = [(y - y.mean()) / y.std() for y in watched if y.std() > 0.0]
     weight: dict[Names, float] = {}
     for names in pilot.place:
         u = pilot.uniforms(names, paths)
         assert u is not None
-        step = np.floor(u * STEPS) == np.arange(STEPS)[:, None]
-        means = scores @ step.T / step.sum(axis=1)
-        weight[names] = float(np.max(np.mean(means**2, axis=1), initial=0.0))
+        step = (u * STEPS).astype(np.intp)
+        weight[names] = max((_between(step, score) for score in scores), default=0.0)
     return tuple(sorted(weight, key=lambda names: -weight[names]))
+
+
+def _between(step: NDArray[np.intp], score: Array) -> float:
+    """Mean square of a score's means by step. Summed in order: the same on any number of threads."""
+    means = np.bincount(step, score, STEPS) / np.bincount(step, minlength=STEPS)
+    return float(np.mean(means**2))
 
 
 def _tilts(pilot: Points, bad: Array) -> dict[Names, Tilt]:

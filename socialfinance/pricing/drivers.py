@@ -68,9 +68,10 @@ class Mixed(Drawn):
     def luck(self, name: str, label: str, planned: Sequence[float]) -> Sequence[Luck | Quantile]:
         """The luck of people, all of it from the same paths."""
         self.seen[LUCK] = None
-        paths = self.other if LUCK in self.swapped else self.paths
-        words = key(self.seed, self.draws, name, label)
-        return [Luck(*words, row, paths) for row in range(self.rows)]
+        found = super().luck(name, label, planned)
+        if LUCK not in self.swapped:
+            return found
+        return [one._replace(path=self.other) if isinstance(one, Luck) else one for one in found]
 
     def _block(self, name: str, rows: range) -> Array:
         driver = LUCK if name in self._arrivals else name

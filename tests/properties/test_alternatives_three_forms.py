@@ -125,7 +125,7 @@ def test_floats_are_blocks(name: str) -> None:
     deal = Deal(name)
     block = deal.rows(deliver, deal.step, lambda x: x)
     for i in range(0, len(PATHS), 2):
-        by_floats = deal.rows(deliver, deal.step, lambda x, i=i: on_path(x, i, int))
+        by_floats = deal.rows(deliver, deal.step, lambda x, i=i: on_path(x, i))
         assert agree(block, by_floats, i) > 1000.0
 
 

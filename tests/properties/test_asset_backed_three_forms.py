@@ -119,7 +119,7 @@ def agree(block: list[tuple[Any, Any]], other: list[tuple[Any, Any]], i: int) ->
     moved, wrong = 0.0, []
     for row, (whole, mine) in enumerate(zip(block, other, strict=True)):
         for x, y in zip(numbers(whole), numbers(mine), strict=True):
-            amount = on_path(x, i, int)
+            amount = on_path(x, i)
             moved += abs(amount)
             wrong.append((abs(amount - y), row))
     assert max(wrong)[0] <= MONEY * moved, max(wrong)
@@ -143,7 +143,7 @@ def test_floats_are_blocks(instrument: Json, comparator: str | None, step: Any) 
     assert deal.lowered.step is step
     block = deal.rows(develop, step, lambda x: x)
     for i in range(0, len(PATHS), 2):
-        assert agree(block, deal.rows(develop, step, lambda x, i=i: on_path(x, i, int)), i) > 1000.0
+        assert agree(block, deal.rows(develop, step, lambda x, i=i: on_path(x, i)), i) > 1000.0
 
 
 @CASES

@@ -116,7 +116,7 @@ def test_floats_are_blocks(file: Json, varied: bool) -> None:
     deal = Deal(file, varied, step)
     block = deal.rows(deliver, step, lambda x: x)
     for i in range(0, len(PATHS), 2):
-        by_floats = deal.rows(deliver, step, lambda x, i=i: on_path(x, i, int))
+        by_floats = deal.rows(deliver, step, lambda x, i=i: on_path(x, i))
         assert agree(block, by_floats, i) > 1000.0
 
 

@@ -14,12 +14,11 @@ from socialfinance.funds.portfolio import Portfolio
 from socialfinance.instruments.base import INFINITE, Now
 from socialfinance.instruments.pool_step import step
 from socialfinance.kernels.delays import Delays
-from socialfinance.kernels.luck import Luck
 from socialfinance.programmes.base import AS_PLANNED
 from socialfinance.programmes.loans import lend
 from socialfinance.scenarios.sources import at
 from tests.pools import one_pool
-from tests.properties.test_sib_three_forms import hold_compiled
+from tests.properties.test_sib_three_forms import hold_compiled, numbers, on_path
 
 SEED = 23
 PATHS = np.array([0, 1, 5, 7, 12, 1000, 1001, 4000], dtype=np.uint64)
@@ -75,22 +74,6 @@ def large() -> Portfolio:
     return one_pool(book, pool=pool, parties=parties, quarters=22, factors={"economy": {"kind": "gaussian"}})
 
 
-def numbers(x: Any) -> list[Any]:
-    """All numbers in nested tuples."""
-    return [leaf for part in x for leaf in numbers(part)] if isinstance(x, tuple) else [x]
-
-
-def on_path(x: Any, i: int, word: Callable[[Any], Any]) -> Any:
-    """One path of nested tuples over a block, with plain floats and keys of the kind ``word``."""
-    if isinstance(x, Luck):
-        path = x.path[i] if isinstance(x.path, np.ndarray) else x.path
-        return Luck(*(word(one) for one in (x.key0, x.key1, x.period, path)))
-    if isinstance(x, tuple):
-        parts = [on_path(part, i, word) for part in x]
-        return type(x)(*parts) if hasattr(x, "_fields") else tuple(parts)
-    return float(x[i]) if isinstance(x, np.ndarray) else float(x)
-
-
 class Deal:
     """A pool and its draws on a block of paths."""
 
@@ -127,9 +110,9 @@ def agree(block: list[tuple[Any, Any]], other: list[tuple[Any, Any]], i: int) ->
     moved, wrong = 0.0, []
     for row, ((done, paid), (mine, my_paid)) in enumerate(zip(block, other, strict=True)):
         for loans, my_loans in zip(done.made + done.defaults, mine.made + mine.defaults, strict=True):
-            assert on_path(loans, i, int) == my_loans, row
+            assert on_path(loans, i) == my_loans, row
         for pounds, my_pounds in zip(numbers((done, paid)), numbers((mine, my_paid)), strict=True):
-            amount = on_path(pounds, i, int)
+            amount = on_path(pounds, i)
             moved += abs(amount)
             wrong.append((abs(amount - my_pounds), row))
     assert max(wrong)[0] <= MONEY * moved, max(wrong)
@@ -145,7 +128,7 @@ def test_floats_are_blocks(portfolio: Portfolio) -> None:
     assert deal.lowered.step is step
     block = deal.rows(lend, step, lambda x: x)
     for i in range(0, len(PATHS), 2):
-        by_floats = deal.rows(lend, step, lambda x, i=i: on_path(x, i, int))
+        by_floats = deal.rows(lend, step, lambda x, i=i: on_path(x, i))
         assert agree(block, by_floats, i) > 1000.0
 
 

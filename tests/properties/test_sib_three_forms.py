@@ -212,13 +212,13 @@ def numbers(x: Any) -> list[Any]:
     return [leaf for part in x for leaf in numbers(part)] if isinstance(x, tuple) else [x]
 
 
-def on_path(x: Any, i: int, word: Callable[[Any], Any]) -> Any:
-    """One path of nested tuples over a block, with plain floats and keys of the kind ``word``."""
+def on_path(x: Any, i: int) -> Any:
+    """One path of nested tuples over a block, with plain floats and whole numbers."""
     if isinstance(x, Luck):
         path = x.path[i] if isinstance(x.path, np.ndarray) else x.path
-        return Luck(*(word(one) for one in (x.key0, x.key1, x.period, path)))
+        return x._replace(path=int(path))
     if isinstance(x, tuple):
-        parts = [on_path(part, i, word) for part in x]
+        parts = [on_path(part, i) for part in x]
         return type(x)(*parts) if hasattr(x, "_fields") else tuple(parts)
     return float(x[i]) if isinstance(x, np.ndarray) else float(x)
 
@@ -273,9 +273,9 @@ def agree(block: list[tuple[Any, Any]], other: list[tuple[Any, Any]], i: int) ->
     moved, wrong = 0.0, []
     for row, ((done, paid), (mine, my_paid)) in enumerate(zip(block, other, strict=True)):
         for people, my_people in zip(people_of(done), people_of(mine), strict=True):
-            assert on_path(people, i, int) == my_people, row
+            assert on_path(people, i) == my_people, row
         for pounds, my_pounds in zip(pounds_of(done, paid), pounds_of(mine, my_paid), strict=True):
-            amount = on_path(pounds, i, int)
+            amount = on_path(pounds, i)
             moved += abs(amount)
             wrong.append((abs(amount - my_pounds), row))
     assert max(wrong)[0] <= MONEY * moved, max(wrong)
@@ -292,7 +292,7 @@ def test_floats_are_blocks(file: Json, varied: bool) -> None:
     deal = Deal(file, varied)
     block = deal.rows(deliver, step, lambda x: x)
     for i in range(0, len(PATHS), 2):
-        by_floats = deal.rows(deliver, step, lambda x, i=i: on_path(x, i, int))
+        by_floats = deal.rows(deliver, step, lambda x, i=i: on_path(x, i))
         assert agree(block, by_floats, i) > 1000.0
 
 
