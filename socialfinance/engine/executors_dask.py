@@ -89,11 +89,24 @@ class _Flight:
                 break
             except Empty:
                 self._look()
-        block: Block = future.result()
+        block = self._fetched(future)
         self._flying.discard(future)
         future.release()
         self._seen = time.monotonic()
         return block
+
+    def _fetched(self, future: Any) -> Block:
+        """A block that was done; its worker may be gone with it, and nobody left to do it again."""
+        patience = LOOKS
+        while True:
+            try:
+                block: Block = future.result(timeout=patience)
+                return block
+            except TimeoutError:
+                if future.status == "error":  # what the block itself raised
+                    raise
+                self._look()
+                patience *= 2  # a large block on a slow line is fetched from its start each time
 
     def _send(self) -> None:
         room = IN_FLIGHT * max(len(self._client.nthreads()), 1)

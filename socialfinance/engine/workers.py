@@ -34,18 +34,15 @@ class Processes:
         if not blocks:
             return
         crew = _Crew(work, blocks, done)
+        count = min(self.workers, len(blocks))
+        threads = ThreadPoolExecutor(count)
         try:
-            pool = [crew.hire() for _ in range(min(self.workers, len(blocks)))]
-            with ThreadPoolExecutor(len(pool)) as threads:
-                tasks = [threads.submit(crew.drain, worker) for worker in pool]
-                try:
-                    for task in as_completed(tasks):  # what one could not do is no reason to await the others
-                        task.result()
-                except BaseException:
-                    crew.end()
-                    raise
+            tasks = [threads.submit(crew.drain, worker) for worker in [crew.hire() for _ in range(count)]]
+            for task in as_completed(tasks):  # what one could not do is no reason to await the others
+                task.result()
         finally:
-            crew.end()
+            crew.end()  # before the threads are awaited: a signal may come as soon as the first of them runs
+            threads.shutdown()
 
 
 class _Crew:

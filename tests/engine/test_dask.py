@@ -213,6 +213,40 @@ def test_the_question_needs_no_import_of_this_module() -> None:
     assert done.stdout.startswith(b"cannot import socialfinance: ")
 
 
+class Unfetched:
+    """A block that was done by a worker that is gone; or one that raised ``error``."""
+
+    def __init__(self, error: bool = False) -> None:
+        self.status = "error" if error else "pending"
+
+    def result(self, timeout: float) -> Any:
+        raise TimeoutError("of the block itself")
+
+
+class Deserted:
+    """A client whose scheduler has no workers left."""
+
+    scheduler, status = None, "running"
+
+    def nthreads(self) -> dict[str, int]:
+        return {}
+
+    def submit(self, *given: Any, **more: Any) -> None:
+        """Nobody will do it."""
+
+
+def test_a_block_that_was_done_by_the_last_worker_is_not_awaited_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dask, "DESERTED", 0.0)
+    monkeypatch.setattr(dask, "LOOKS", 0.01)
+    flight = dask._Flight(Deserted(), Work(prepare(small()), 1, False), [(0, 256)])
+    with pytest.raises(RunError, match="no worker is left"):
+        flight._fetched(Unfetched())
+    with pytest.raises(TimeoutError, match="of the block itself"):
+        flight._fetched(Unfetched(error=True))
+
+
 # --- from the shell -------------------------------------------------------------------------------
 
 

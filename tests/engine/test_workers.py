@@ -80,3 +80,21 @@ def test_a_worker_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(workers.subprocess, "Popen", refuses)
     with pytest.raises(RunError, match="could not be started: Resource temporarily unavailable"):
         workers.Processes(2).run(work(), BLOCKS[:2], never)
+
+
+def test_a_signal_as_the_threads_begin_ends_the_run_and_not_only_its_hiring(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is raised once the first thread drains blocks does not wait for all of them to be done."""
+    back: list[int] = []
+    submit = workers.ThreadPoolExecutor.submit
+
+    def told_to_end(self: workers.ThreadPoolExecutor, *given: object) -> object:
+        submit(self, *given)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workers.ThreadPoolExecutor, "submit", told_to_end)
+    blocks = [(first, 256) for first in range(0, 500 * 256, 256)]
+    with pytest.raises(KeyboardInterrupt):
+        workers.Processes(2).run(work(), blocks, lambda block: back.append(block.first))
+    assert len(back) < len(blocks) / 2
