@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,17 +49,38 @@ def run_case(
     return outcome
 
 
-def case_rows(ready: ReadyPortfolio) -> Iterator[Row]:
-    """Every figure of every deal in its plan and in each named case; of the fund's investors in the plan."""
+class DealCases(NamedTuple):
+    """What is found of a deal beside its paths."""
+
+    deal: int
+    """its place among the deals of the portfolio"""
+    rows: list[Row]
+    """of its plan, named cases and break-even, and of the bridge"""
+    plan: tuple[np.ndarray, np.ndarray]
+    """what investors pay in and get back in the plan, ``(row, 1)``"""
+
+
+def deal_cases(ready: ReadyPortfolio, place: int, seed: int, paths: int) -> DealCases:
+    """The plan, named cases and break-even of the deal in ``place``; its bridge over ``paths`` futures."""
+    deal = ready.deals[place]
+    planned = run_case(ready, deal, PLAN, f"deals.{deal.name}.cases.plan.set")
+    rows = list(_case_rows("plan", deal_figures(ready, deal, planned, "deal")))
+    for name, case in deal.deal.cases.items():
+        outcome = run_case(ready, deal, case, f"deals.{deal.name}.cases.{name}.set")
+        rows += _case_rows(name, deal_figures(ready, deal, outcome, "deal"))
+    rows += break_even_rows(ready, deal)
+    rows += bridge_rows(ready, deal, planned, seed, paths)
+    return DealCases(place, rows, planned.ledger.of_role("investor"))
+
+
+def fund_plan_rows(ready: ReadyPortfolio, cases: Iterable[DealCases]) -> Iterator[Row]:
+    """Figures of the fund's investors in the plan of every deal."""
     rows = ready.calendar.quarters + 1
     paid_in, back = np.zeros((rows, 1)), np.zeros((rows, 1))
-    for deal in ready.deals:
-        for name, case in {"plan": PLAN, **deal.deal.cases}.items():
-            outcome = run_case(ready, deal, case, f"deals.{deal.name}.cases.{name}.set")
-            yield from _case_rows(name, deal_figures(ready, deal, outcome, "deal"))
-            if name == "plan":
-                for total, flows in zip((paid_in, back), outcome.ledger.of_role("investor"), strict=True):
-                    total[deal.first_row : deal.first_row + len(flows)] += flows
+    for one in sorted(cases, key=lambda one: one.deal):
+        begin = ready.deals[one.deal].first_row
+        for total, flows in zip((paid_in, back), one.plan, strict=True):
+            total[begin : begin + len(flows)] += flows
     if paid_in.any():
         yield from _case_rows("plan", fund_investors(ready, paid_in, back))
 
@@ -69,23 +91,21 @@ def _case_rows(case: str, figures: dict[Key, np.ndarray]) -> Iterator[Row]:
             yield _case_row(key, case, float(values[0]), figures)
 
 
-def break_even_rows(ready: ReadyPortfolio) -> Iterator[Row]:
-    """By deal: the share of planned payments by results at which investors just get their money back.
+def break_even_rows(ready: ReadyPortfolio, deal: ReadyDeal) -> Iterator[Row]:
+    """The share of planned payments by results at which a deal's investors just get their money back.
 
     Every outcome price of the plan case, and what is verified of every saving, is scaled by the same number,
     costs and people as planned and early ends as the terms have them; the number is halved down to
     ``BREAK_EVEN_WITHIN``. Figure: payments for outcomes and out of savings there over those of the plan.
     """
-    for deal in ready.deals:
-        funders = investors(deal)
-        if not funders or not deal.planned_payments > 0.0:
-            continue
-        value = _break_even(ready, deal)
-        yield Row(
-            "deal", deal.name, " and ".join(funders), "investor", "", "break_even_paid_over_plan", "plan",
-            value, None, "fraction", "ok" if value is not None else "investors lose money even in the plan",
-            1.0,
-        )  # fmt: skip
+    funders = investors(deal)
+    if not funders or not deal.planned_payments > 0.0:
+        return
+    value = _break_even(ready, deal)
+    yield Row(
+        "deal", deal.name, " and ".join(funders), "investor", "", "break_even_paid_over_plan", "plan",
+        value, None, "fraction", "ok" if value is not None else "investors lose money even in the plan", 1.0,
+    )  # fmt: skip
 
 
 def _break_even(ready: ReadyPortfolio, deal: ReadyDeal) -> float | None:
@@ -132,31 +152,32 @@ def _case_row(key: Key, name: str, value: float, figures: dict[Key, np.ndarray])
     )  # fmt: skip
 
 
-def bridge_rows(ready: ReadyPortfolio, seed: int, paths: int) -> Iterator[Row]:
+def bridge_rows(
+    ready: ReadyPortfolio, deal: ReadyDeal, planned: Outcome, seed: int, paths: int
+) -> Iterator[Row]:
     """From the plan to the expected value in pounds: investor's gain and commissioner's net cost.
 
     Stages are let in one by one on the same ``paths`` futures, so the steps add up exactly to the mean over
-    those futures.
+    those futures. ``planned`` is the deal in its plan case.
     """
     numbers = np.arange(paths, dtype=np.uint64)
     common = ready.common(seed, numbers)
     calm = copy(common)
     calm.shock = Shock()
     shocks = any(isinstance(factor, CommonShock) for factor in ready.portfolio.factors.values())
-    for deal in ready.deals:
-        fails = getattr(deal.programme.programme, "failure", None) is not None
-        exits = any(one.name.startswith("exits.") for one in flat(deal.own.lowered.draws))
-        before = _stage_values(deal, run_case(ready, deal, PLAN, ""))
-        yield from (_bridge_row(deal, target, "plan", value, paths) for target, value in before.items())
-        for count, (stage, matters) in enumerate(zip(STAGES, (True, fails, shocks, exits), strict=True)):
-            after = before
-            if matters:
-                source = drawn(deal, common, seed, numbers)
-                after = _stage_values(deal, _with_stages(deal, source, common if count > 1 else calm, count))
-            for target, value in after.items():
-                yield _bridge_row(deal, target, stage, value - before[target], paths)
-            before = after
-        yield from (_bridge_row(deal, target, "expected", value, paths) for target, value in before.items())
+    fails = getattr(deal.programme.programme, "failure", None) is not None
+    exits = any(one.name.startswith("exits.") for one in flat(deal.own.lowered.draws))
+    before = _stage_values(deal, planned)
+    yield from (_bridge_row(deal, target, "plan", value, paths) for target, value in before.items())
+    for count, (stage, matters) in enumerate(zip(STAGES, (True, fails, shocks, exits), strict=True)):
+        after = before
+        if matters:
+            source = drawn(deal, common, seed, numbers)
+            after = _stage_values(deal, _with_stages(deal, source, common if count > 1 else calm, count))
+        for target, value in after.items():
+            yield _bridge_row(deal, target, stage, value - before[target], paths)
+        before = after
+    yield from (_bridge_row(deal, target, "expected", value, paths) for target, value in before.items())
 
 
 def _with_stages(deal: ReadyDeal, source: Drawn, common: Common, last: int) -> Outcome:

@@ -1,7 +1,7 @@
-"""Where blocks of paths are run: in this process, in processes of this machine, or by Dask.
+"""Where the tasks of a run are done: in this process, in processes of this machine, or by Dask.
 
-A block depends only on its work and its paths. So it does not matter who runs it, in which order, or how
-often it was begun: what comes back is put in its place, and the result has the same bits.
+A task, paths of the run or a deal's cases, depends only on its work. So it does not matter who does it, in
+which order, or how often it was begun: what comes back is put in its place, and the result has the same bits.
 """
 
 from __future__ import annotations
@@ -19,27 +19,44 @@ import numpy as np
 
 from socialfinance.engine.accumulate import Block
 from socialfinance.engine.block import run_block
+from socialfinance.engine.cases import DealCases, deal_cases
 from socialfinance.engine.keep import ALL, Keep
 from socialfinance.engine.observed import Past, observed
 from socialfinance.engine.ready import ReadyPortfolio, prepare
 from socialfinance.funds.portfolio import Portfolio
 from socialfinance.scenarios.points import Serves
 
-Blocks = Sequence[tuple[int, int]]
-"""First path and number of paths of each block."""
-Done = Callable[[Block], None]
-"""Called in the caller's process with each block that is back: one at a time, in any order, never twice."""
+
+@dataclass(frozen=True)
+class Paths:
+    """A task: ``count`` paths from path ``first``, a block."""
+
+    first: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Cases:
+    """A task: the cases of the deal in place ``deal``, and its bridge over so many ``paths``."""
+
+    deal: int
+    paths: int
+
+
+Task = Paths | Cases
+Done = Callable[[Block | DealCases], None]
+"""Called in the caller's process with what a task gave: one at a time, in any order, never twice."""
 LOSSES = 3
-"""Workers in a row that may be lost over one block before the run is given up: it kills them."""
+"""Workers in a row that may be lost over one task before the run is given up: it kills them."""
 LESS = "perhaps for want of memory: ask for fewer paths, fewer --workers or a smaller --chunk"
 """What may be behind a worker's end."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """All that a block depends on, beside its own paths.
+    """All that the tasks of a run depend on.
 
-    It travels as what it was made from and is made ready again where it arrives, once, however many blocks
+    It travels as what it was made from and is made ready again where it arrives, once, however many tasks
     are asked of it there.
     """
 
@@ -47,6 +64,12 @@ class Work:
     seed: int
     compare: bool
     keep: Keep = ALL
+
+    def do(self, task: Task) -> Block | DealCases:
+        """A block, or a deal's cases, which no sampling touches."""
+        if isinstance(task, Paths):
+            return self.block(task.first, task.count)
+        return deal_cases(replace(self.ready, points=None), task.deal, self.seed, task.paths)
 
     def block(self, first: int, count: int) -> Block:
         """Run ``count`` paths from path ``first``; what is not kept by path is reduced where it was run."""
@@ -70,24 +93,24 @@ def _arrived(
 
 
 class Executor(Protocol):
-    """Runs blocks somewhere."""
+    """Does tasks somewhere."""
 
-    def run(self, work: Work, blocks: Blocks, done: Done) -> None:
-        """Run every block; ``done`` has been called with each when this returns.
+    def run(self, work: Work, tasks: Sequence[Task], done: Done) -> None:
+        """Do every task; ``done`` has been called with what each gave when this returns.
 
-        Raises what a block raised, what ``done`` raised, and RunError where blocks could not be finished
-        because of who was to run them.
+        Raises what a task raised, what ``done`` raised, and RunError where tasks could not be finished
+        because of who was to do them.
         """
         ...
 
 
 class InProcess:
-    """One block after the other, in the caller's own process."""
+    """One task after the other, in the caller's own process."""
 
-    def run(self, work: Work, blocks: Blocks, done: Done) -> None:
-        """Run every block, in order."""
-        for first, count in blocks:
-            done(work.block(first, count))
+    def run(self, work: Work, tasks: Sequence[Task], done: Done) -> None:
+        """Do every task, in order."""
+        for task in tasks:
+            done(work.do(task))
 
 
 def on_this_machine(workers: int) -> Executor:
@@ -116,7 +139,7 @@ def elsewhere(scheduler: Any, workers: int) -> Iterator[Executor | None]:
 
 @cache
 def installed() -> Mapping[str, str]:
-    """What has to be the same wherever blocks of one run are run, for the same bits."""
+    """What has to be the same wherever tasks of one run are done, for the same bits."""
     from importlib.metadata import version
 
     from socialfinance import __version__

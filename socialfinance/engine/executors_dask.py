@@ -1,4 +1,4 @@
-"""Blocks of paths on the workers of a Dask scheduler, on this machine or others."""
+"""The tasks of a run on the workers of a Dask scheduler, on this machine or others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import socket
 import time
 import warnings
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from threading import Lock
@@ -19,7 +19,8 @@ from uuid import uuid4
 
 from socialfinance.core.errors import InputError, RunError
 from socialfinance.engine.accumulate import Block
-from socialfinance.engine.executors import LESS, LOSSES, Blocks, Done, Work, differences, installed
+from socialfinance.engine.cases import DealCases
+from socialfinance.engine.executors import LESS, LOSSES, Done, Task, Work, differences, installed
 
 PATIENCE = 10.0
 """Seconds within which a scheduler answers, and has a first worker."""
@@ -28,7 +29,7 @@ DESERTED = 60.0
 LOOKS = 1.0
 """Seconds between two looks at whether the scheduler and any worker are still there."""
 IN_FLIGHT = 3
-"""Blocks for each worker that are with the scheduler at once: in work, ready to begin, to be fetched."""
+"""Tasks for each worker that are with the scheduler at once: in work, ready to begin, to be fetched."""
 ADDRESS = "tcp://HOST:PORT of a Dask scheduler, or local"
 LOGGERS = (
     "asyncio", "distributed", "distributed.client", "distributed.core", "tornado", "tornado.application",
@@ -41,33 +42,33 @@ WORKS = 2
 
 
 class OnDask:
-    """Runs blocks on the workers of a scheduler; ``client`` is connected to it."""
+    """Does tasks on the workers of a scheduler; ``client`` is connected to it."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def run(self, work: Work, blocks: Blocks, done: Done) -> None:
-        """Run every block on some worker; a worker that is lost costs the blocks that it had."""
+    def run(self, work: Work, tasks: Sequence[Task], done: Done) -> None:
+        """Do every task on some worker; a worker that is lost costs the tasks that it had."""
         with _in_words(self._client):
-            flight = _Flight(self._client, work, blocks)
+            flight = _Flight(self._client, work, tasks)
         try:
             while flight.more():
                 with _in_words(self._client):
-                    block = flight.next()
-                done(block)
+                    given = flight.next()
+                done(given)
         finally:
             flight.recall()
 
 
 class _Flight:
-    """The blocks of one run: which wait here, which are with the scheduler.
+    """The tasks of one run: which wait here, which are with the scheduler.
 
     Only a few are with the scheduler at once, and what comes back is let go as soon as it is taken, so that
     results pile up neither here nor there.
     """
 
-    def __init__(self, client: Any, work: Work, blocks: Blocks) -> None:
-        self._client, self._waiting = client, deque(blocks)
+    def __init__(self, client: Any, work: Work, tasks: Sequence[Task]) -> None:
+        self._client, self._waiting = client, deque(enumerate(tasks))
         packed = pickle.dumps(work, protocol=pickle.HIGHEST_PROTOCOL)
         self._digest, self._run = hashlib.sha256(packed).hexdigest(), uuid4().hex
         # As a task, not as data: if all workers that hold it are lost, the scheduler makes it again.
@@ -77,11 +78,11 @@ class _Flight:
         self._seen = time.monotonic()
 
     def more(self) -> bool:
-        """Whether any block is still to come."""
+        """Whether anything is still to come."""
         return bool(self._waiting or self._flying)
 
-    def next(self) -> Block:
-        """The next block that is back; the scheduler has been given as many as there is room for."""
+    def next(self) -> Block | DealCases:
+        """What the next task that is back gave; the scheduler has been given as many as there is room for."""
         self._send()
         while True:
             try:
@@ -89,21 +90,21 @@ class _Flight:
                 break
             except Empty:
                 self._look()
-        block = self._fetched(future)
+        given = self._fetched(future)
         self._flying.discard(future)
         future.release()
         self._seen = time.monotonic()
-        return block
+        return given
 
-    def _fetched(self, future: Any) -> Block:
-        """A block that was done; its worker may be gone with it, and nobody left to do it again."""
+    def _fetched(self, future: Any) -> Block | DealCases:
+        """What a task gave; its worker may be gone with it, and nobody left to do it again."""
         patience = LOOKS
         while True:
             try:
-                block: Block = future.result(timeout=patience)
-                return block
+                given: Block | DealCases = future.result(timeout=patience)
+                return given
             except TimeoutError:
-                if future.status == "error":  # what the block itself raised
+                if future.status == "error":  # what the task itself raised
                     raise
                 self._look()
                 patience *= 2  # a large block on a slow line is fetched from its start each time
@@ -111,10 +112,10 @@ class _Flight:
     def _send(self) -> None:
         room = IN_FLIGHT * max(len(self._client.nthreads()), 1)
         while self._waiting and len(self._flying) < room:
-            first, count = self._waiting.popleft()
+            number, task = self._waiting.popleft()
             future = self._client.submit(
-                _run_one, self._work, self._digest, dict(installed()), first, count,
-                key=f"socialfinance-block-{self._run}-{first}", retries=LOSSES - 1,
+                _do_one, self._work, self._digest, dict(installed()), task,
+                key=f"socialfinance-task-{self._run}-{number}", retries=LOSSES - 1,
             )  # fmt: skip
             self._flying.add(future)
             future.add_done_callback(self._back.put)
@@ -142,15 +143,15 @@ class _Flight:
 
 _ready: OrderedDict[str, Work] = OrderedDict()
 _alone = Lock()
-"""One block at a time in a process: threads would gain nothing, and share what is made ready."""
+"""One task at a time in a process: threads would gain nothing, and share what is made ready."""
 
 
 def _as_it_is(packed: bytes) -> bytes:
     return packed
 
 
-def _run_one(packed: bytes, digest: str, wanted: Mapping[str, str], first: int, count: int) -> Block:
-    """A block, on a worker that may have come after the run began."""
+def _do_one(packed: bytes, digest: str, wanted: Mapping[str, str], task: Task) -> Block | DealCases:
+    """What a task gives, on a worker that may have come after the run began."""
     if dict(wanted) != dict(installed()):
         raise RunError("a worker has another installation than the one that the run began with")
     with _alone, warnings.catch_warnings():
@@ -159,7 +160,7 @@ def _run_one(packed: bytes, digest: str, wanted: Mapping[str, str], first: int, 
             _ready[digest] = pickle.loads(packed)
             while len(_ready) > WORKS:
                 _ready.popitem(last=False)
-        return _ready[digest].block(first, count)
+        return _ready[digest].do(task)
 
 
 def _question() -> Callable[[], Any]:
@@ -308,7 +309,7 @@ def _gone(client: Any) -> RunError:
 
 @contextmanager
 def _in_words(client: Any) -> Iterator[None]:
-    """Turn what Dask raises into an error of the run; what a block itself raised stays what it is."""
+    """Turn what Dask raises into an error of the run; what a task itself raised stays what it is."""
     from concurrent.futures import CancelledError
 
     from distributed import KilledWorker
@@ -320,7 +321,7 @@ def _in_words(client: Any) -> Iterator[None]:
     except (CancelledError, OSError):  # of a connection that is lost: some of Dask are of no nearer kind
         raise _gone(client) from None
     except ImportError as error:
-        raise RunError(f"a worker cannot import what a block needs: {error}") from None
+        raise RunError(f"a worker cannot import what a task needs: {error}") from None
 
 
 def _brief(error: BaseException) -> str:

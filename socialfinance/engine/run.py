@@ -15,10 +15,10 @@ from socialfinance.core.parties import PUBLIC
 from socialfinance.engine.accumulate import AGAINST, FINE, GROUPS, UNIT, Block, Kept
 from socialfinance.engine.accuracy import goals, paths_for, standing
 from socialfinance.engine.block import run_block
-from socialfinance.engine.cases import break_even_rows, bridge_rows, case_rows
+from socialfinance.engine.cases import DealCases, fund_plan_rows
 from socialfinance.engine.checkpoint import Checkpoint
 from socialfinance.engine.curves import curve_rows
-from socialfinance.engine.executors import Executor, Work, elsewhere, on_this_machine
+from socialfinance.engine.executors import Cases, Executor, Paths, Task, Work, elsewhere, on_this_machine
 from socialfinance.engine.fund_rows import fund_rows
 from socialfinance.engine.keep import ALL, Keep, what_to_keep
 from socialfinance.engine.ready import ReadyPortfolio, prepare
@@ -131,7 +131,7 @@ def simulate(
         )
     with elsewhere(scheduler, needs.workers) as executor:
         work = Work(ready, seed, compare, choice)
-        _run_blocks(work, needs, kept, progress, held, executor)
+        cases = _run(work, needs, kept, progress, held, executor, cases=not wanted)
         while wanted:
             errors = standing(kept, wanted)
             if towards is not None:
@@ -144,9 +144,11 @@ def simulate(
             needs = estimate(ready, more, chunk, workers, choice)
             check_memory(needs)
             kept.grow(more, EQUAL if plan is None else plan.sample(more))
-            _run_blocks(work, needs, kept, progress, held, executor, before)
+            _run(work, needs, kept, progress, held, executor, before)
+        if wanted:  # only now is it known over how many paths
+            cases = _run(work, needs, kept, executor=executor, begin=kept.paths, cases=True)
     extra = choice.told() if plan is None else plan._replace(paths=kept.paths).told()
-    return _result(replace(ready, points=None), seed, needs, kept, inputs or {}, compare, extra)
+    return _result(replace(ready, points=None), seed, needs, kept, inputs or {}, compare, extra, cases)
 
 
 def forecast(
@@ -161,8 +163,8 @@ def forecast(
     needs = estimate(ready, paths, CHUNK, workers)
     check_memory(needs)
     kept = Kept(paths, sample)
-    _run_blocks(Work(ready, seed, compare=False), needs, kept, None)
-    return _result(ready, seed, needs, kept, inputs or {}, False, extra or {}, cases=False)
+    _run(Work(ready, seed, compare=False), needs, kept)
+    return _result(ready, seed, needs, kept, inputs or {}, False, extra or {})
 
 
 def _spread(
@@ -280,32 +282,38 @@ def _about(
     }  # fmt: skip
 
 
-def _run_blocks(
-    work: Work, needs: Estimate, kept: Kept, progress: Progress | None,
-    held: Checkpoint | None = None, executor: Executor | None = None, begin: int = 0,
-) -> None:  # fmt: skip
-    starts = range(begin, needs.paths, needs.chunk)
-    blocks = [(first, min(needs.chunk, needs.paths - first)) for first in starts]
+def _run(
+    work: Work, needs: Estimate, kept: Kept, progress: Progress | None = None,
+    held: Checkpoint | None = None, executor: Executor | None = None, begin: int = 0, cases: bool = False,
+) -> list[DealCases]:  # fmt: skip
+    """Keep what paths from path ``begin`` on give; what was found beside them, with ``cases``."""
+    starts, found = range(begin, needs.paths, needs.chunk), []
+    blocks = [Paths(first, min(needs.chunk, needs.paths - first)) for first in starts]
 
     def add(block: Block) -> None:
         kept.add(block)
         if progress is not None:
             progress(block.count)
 
-    def done(block: Block) -> None:
+    def done(given: Block | DealCases) -> None:
+        if isinstance(given, DealCases):
+            found.append(given)
+            return
         if held is not None:
-            held.save(block)
-        add(block)
+            held.save(given)
+        add(given)
 
-    if held is not None:
-        blocks = [(first, count) for first, count in blocks if not _resumed(held, first, count, add)]
-    if blocks:
-        (executor or on_this_machine(needs.workers)).run(work, blocks, done)
+    tasks: list[Task] = [one for one in blocks if held is None or not _resumed(held, one, add)]
+    if cases:  # last, as they are short: no worker waits long for another in the end
+        bridge = min(needs.paths, BRIDGE_PATHS)
+        tasks += [Cases(deal, bridge) for deal in range(len(work.ready.deals))]
+    (executor or on_this_machine(needs.workers)).run(work, tasks, done)
+    return found
 
 
-def _resumed(held: Checkpoint, first: int, count: int, add: Callable[[Block], None]) -> bool:
+def _resumed(held: Checkpoint, paths: Paths, add: Callable[[Block], None]) -> bool:
     """Take a block that was finished before; whether there was one."""
-    block = held.load(first, count)
+    block = held.load(paths.first, paths.count)
     if block is not None:
         add(block)
     return block is not None
@@ -313,13 +321,12 @@ def _resumed(held: Checkpoint, first: int, count: int, add: Callable[[Block], No
 
 def _result(
     ready: ReadyPortfolio, seed: int, needs: Estimate, kept: Kept, inputs: dict[str, dict[str, str]],
-    compare: bool, extra: dict[str, object], cases: bool = True,
+    compare: bool, extra: dict[str, object], cases: Sequence[DealCases] = (),
 ) -> Result:  # fmt: skip
     measures = list(measure_rows(kept))
-    if cases:
-        measures += case_rows(ready)
-        measures += break_even_rows(ready)
-        measures += bridge_rows(ready, seed, min(needs.paths, BRIDGE_PATHS))
+    for one in sorted(cases, key=lambda one: one.deal):
+        measures += one.rows
+    measures += fund_plan_rows(ready, cases)
     measures += _maximum_rows(ready)
     measures += _horizon_rows(ready)
     measures += fund_rows(ready, kept)

@@ -1,9 +1,9 @@
-"""Blocks of paths in processes of their own, over pipes.
+"""The tasks of a run in processes of their own, over pipes.
 
-Each worker is a fresh interpreter that is told the work once and then asked for blocks. Nothing of the
+Each worker is a fresh interpreter that is told the work once and then asked for its tasks. Nothing of the
 caller's main module is imported again, so a script needs no ``if __name__ == "__main__"``. A worker ends when
 its pipe closes or breaks; Ctrl-C reaches only the parent, which ends its workers. One that is lost costs its
-block: another is started in its place, and runs it.
+task: another is started in its place, and does it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import subprocess
 import sys
 import warnings
 from collections import Counter, deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from threading import Lock
 from typing import Any, NoReturn
 
 from socialfinance.core.errors import RunError
 from socialfinance.engine.accumulate import Block
-from socialfinance.engine.executors import LESS, LOSSES, Blocks, Done, Work
+from socialfinance.engine.cases import DealCases
+from socialfinance.engine.executors import LESS, LOSSES, Done, Task, Work
 
 
 class Processes:
@@ -29,29 +31,29 @@ class Processes:
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
-    def run(self, work: Work, blocks: Blocks, done: Done) -> None:
-        """Run every block in one of the processes."""
-        if not blocks:
+    def run(self, work: Work, tasks: Sequence[Task], done: Done) -> None:
+        """Do every task in one of the processes."""
+        if not tasks:
             return
-        crew = _Crew(work, blocks, done)
-        count = min(self.workers, len(blocks))
+        crew = _Crew(work, tasks, done)
+        count = min(self.workers, len(tasks))
         threads = ThreadPoolExecutor(count)
         try:
-            tasks = [threads.submit(crew.drain, worker) for worker in [crew.hire() for _ in range(count)]]
-            for task in as_completed(tasks):  # what one could not do is no reason to await the others
-                task.result()
+            drains = [threads.submit(crew.drain, worker) for worker in [crew.hire() for _ in range(count)]]
+            for drain in as_completed(drains):  # what one could not do is no reason to await the others
+                drain.result()
         finally:
             crew.end()  # before the threads are awaited: a signal may come as soon as the first of them runs
             threads.shutdown()
 
 
 class _Crew:
-    """The workers of one run, and the blocks that wait for one. A thread for each worker drains them."""
+    """The workers of one run, and the tasks that wait for one. A thread for each worker drains them."""
 
-    def __init__(self, work: Work, blocks: Blocks, done: Done) -> None:
+    def __init__(self, work: Work, tasks: Sequence[Task], done: Done) -> None:
         self._work, self._done = work, done
-        self._waiting = deque(blocks)
-        self._losses: Counter[tuple[int, int]] = Counter()
+        self._waiting = deque(tasks)
+        self._losses: Counter[Task] = Counter()
         self._workers: set[Worker] = set()
         self._ended = False
         self._lock, self._one_done = Lock(), Lock()
@@ -66,20 +68,20 @@ class _Crew:
         return worker
 
     def drain(self, worker: Worker) -> None:
-        """Have a worker, or whoever comes in its place, run blocks until none waits."""
+        """Have a worker, or whoever comes in its place, do tasks until none waits."""
         told = False
         while True:
             try:
-                block = self._waiting.popleft()
+                task = self._waiting.popleft()
             except IndexError:
                 return
             try:
                 if not told:
                     worker.begin(self._work)
                     told = True
-                answer = worker.run(*block)
+                answer = worker.do(task)
             except Lost as lost:
-                self._put_back(block, lost)
+                self._put_back(task, lost)
                 self._dismiss(worker)
                 worker, told = self.hire(), False
                 continue
@@ -92,12 +94,12 @@ class _Crew:
                     self._ended = True  # before another thread comes with its own
                     raise
 
-    def _put_back(self, block: tuple[int, int], lost: Lost) -> None:
-        """First in the queue, so that a block that kills whoever takes it is found out soon."""
-        self._losses[block] += 1
-        if self._losses[block] >= LOSSES and not self._ended:
+    def _put_back(self, task: Task, lost: Lost) -> None:
+        """First in the queue, so that a task that kills whoever takes it is found out soon."""
+        self._losses[task] += 1
+        if self._losses[task] >= LOSSES and not self._ended:
             raise RunError(f"a worker process {lost}, {LESS}; {LOSSES} were lost over the same paths")
-        self._waiting.appendleft(block)
+        self._waiting.appendleft(task)
 
     def _dismiss(self, worker: Worker) -> None:
         worker.stop()
@@ -117,7 +119,7 @@ class Lost(Exception):
 
 
 class Worker:
-    """One process that runs blocks."""
+    """One process that does tasks."""
 
     def __init__(self) -> None:
         code = "from socialfinance.engine.workers import serve; serve()"
@@ -136,9 +138,9 @@ class Worker:
         """Tell it what it works on. Raises Lost if it died."""
         self._send(work)
 
-    def run(self, first: int, count: int) -> Block:
-        """One block. Raises what the worker raised, or Lost if it died."""
-        self._send((first, count))
+    def do(self, task: Task) -> Block | DealCases:
+        """What one task gives. Raises what the worker raised, or Lost if it died."""
+        self._send(task)
         assert self.process.stdout is not None
         try:
             answer = pickle.load(self.process.stdout)
@@ -146,8 +148,8 @@ class Worker:
             self._died()
         if isinstance(answer, BaseException):
             raise answer
-        block: Block = answer
-        return block
+        given: Block | DealCases = answer
+        return given
 
     def stop(self) -> None:
         """End the process and close its pipes."""
@@ -177,7 +179,7 @@ def same_imports() -> dict[str, str]:
 
 
 def serve() -> None:
-    """The worker's side: answer blocks until the pipe closes, or breaks as the parent is gone."""
+    """The worker's side: do tasks until the pipe closes, or breaks as the parent is gone."""
     read, write = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # nothing else may write where the answers go
     warnings.simplefilter("ignore", RuntimeWarning)  # of numbers too large: a figure's status says so
@@ -190,9 +192,9 @@ def serve() -> None:
 def _answer(read: Any, write: Any) -> None:
     work: Work = pickle.load(read)
     while True:
-        first, count = pickle.load(read)
+        task: Task = pickle.load(read)
         try:
-            answer: Any = work.block(first, count)
+            answer: Any = work.do(task)
         except Exception as error:  # handed to the parent, which raises it
             answer = error
         pickle.dump(answer, write, protocol=pickle.HIGHEST_PROTOCOL)

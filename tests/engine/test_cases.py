@@ -18,7 +18,7 @@ EASY: dict[str, Any] = {"commitment": {"amount": 100_000.0}, "draw_ahead": 0, "r
 def test_break_even_is_cost_over_planned_payments() -> None:
     """Two quarters at 10,000 against 30 outcomes at 1,000: 20,000 of 30,000 is what investors need."""
     ready = prepare(one_deal(prices={"outcome": 1_000.0}, instrument=EASY))
-    (row,) = break_even_rows(ready)
+    (row,) = break_even_rows(ready, ready.deals[0])
     assert ready.deals[0].planned_payments == pytest.approx(30_000.0)
     assert row.value is not None
     assert row.value == pytest.approx(2.0 / 3.0, abs=BREAK_EVEN_WITHIN)
@@ -26,14 +26,16 @@ def test_break_even_is_cost_over_planned_payments() -> None:
 
 
 def test_a_plan_that_loses_money_has_no_break_even() -> None:
-    (row,) = break_even_rows(prepare(one_deal(prices={"outcome": 500.0}, instrument=EASY)))
+    ready = prepare(one_deal(prices={"outcome": 500.0}, instrument=EASY))
+    (row,) = break_even_rows(ready, ready.deals[0])
     assert row.value is None
     assert "even in the plan" in row.status
 
 
 def test_break_even_with_a_cap_counts_what_is_paid() -> None:
     """The cap pays 25,000 at plan prices; investors still need 20,000 of it."""
-    (row,) = break_even_rows(prepare(one_deal(prices={"outcome": 1_000.0}, instrument=EASY, cap=25_000.0)))
+    ready = prepare(one_deal(prices={"outcome": 1_000.0}, instrument=EASY, cap=25_000.0))
+    (row,) = break_even_rows(ready, ready.deals[0])
     assert row.value == pytest.approx(0.8, abs=BREAK_EVEN_WITHIN)
 
 

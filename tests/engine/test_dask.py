@@ -21,7 +21,7 @@ from socialfinance.cli import main
 from socialfinance.core.errors import InputError, RunError
 from socialfinance.engine import executors_dask as dask
 from socialfinance.engine.accumulate import Kept
-from socialfinance.engine.executors import InProcess, Work, elsewhere, installed
+from socialfinance.engine.executors import InProcess, Paths, Work, elsewhere, installed
 from socialfinance.engine.ready import prepare
 from tests.bench.reference import reference_fund
 from tests.cli.small import SMALL
@@ -43,7 +43,7 @@ def same(one: sf.Result, other: sf.Result) -> bool:
 
 
 def test_a_scheduler_on_the_spot_gives_the_same_bits_and_ends_with_its_run() -> None:
-    work, blocks = Work(prepare(small()), 5, False), [(first, 256) for first in range(0, 1_024, 256)]
+    work, blocks = Work(prepare(small()), 5, False), [Paths(first, 256) for first in range(0, 1_024, 256)]
     there, here = Kept(1_024), Kept(1_024)
     with elsewhere("local", 2) as executor:
         assert isinstance(executor, dask.OnDask)
@@ -88,7 +88,7 @@ def test_few_blocks_are_with_the_scheduler_at_once(client: Any) -> None:
     """What is back is let go: no more futures than are in flight, though there are many more blocks."""
     held: list[int] = []
     work = Work(prepare(small()), 1, False)
-    blocks = [(first, 256) for first in range(0, 40 * 256, 256)]
+    blocks = [Paths(first, 256) for first in range(0, 40 * 256, 256)]
     dask.OnDask(client).run(work, blocks, lambda block: held.append(len(client.futures)))
     assert len(held) == len(blocks)
     assert max(held) <= 2 * 2 * dask.IN_FLIGHT + 1
@@ -99,7 +99,7 @@ def test_what_is_raised_on_taking_a_block_is_raised_as_it_is(client: Any) -> Non
         raise TimeoutError("the disk of the checkpoint")
 
     with pytest.raises(TimeoutError, match="the disk"):
-        dask.OnDask(client).run(Work(prepare(small()), 1, False), [(0, 256), (256, 256)], full)
+        dask.OnDask(client).run(Work(prepare(small()), 1, False), [Paths(0, 256), Paths(256, 256)], full)
 
 
 # --- what can be wrong ----------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def test_a_worker_that_is_lost_while_it_is_asked_is_none_of_the_workers() -> Non
 
 def test_a_worker_that_comes_later_is_held_to_the_same() -> None:
     with pytest.raises(RunError, match="another installation"):
-        dask._run_one(b"", "", {**installed(), "numpy": "1.0"}, 0, 256)
+        dask._do_one(b"", "", {**installed(), "numpy": "1.0"}, Paths(0, 256))
 
 
 def test_the_question_needs_no_import_of_this_module() -> None:
@@ -240,7 +240,7 @@ def test_a_block_that_was_done_by_the_last_worker_is_not_awaited_for_ever(
 ) -> None:
     monkeypatch.setattr(dask, "DESERTED", 0.0)
     monkeypatch.setattr(dask, "LOOKS", 0.01)
-    flight = dask._Flight(Deserted(), Work(prepare(small()), 1, False), [(0, 256)])
+    flight = dask._Flight(Deserted(), Work(prepare(small()), 1, False), [Paths(0, 256)])
     with pytest.raises(RunError, match="no worker is left"):
         flight._fetched(Unfetched())
     with pytest.raises(TimeoutError, match="of the block itself"):

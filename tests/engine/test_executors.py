@@ -8,12 +8,20 @@ import numpy as np
 import pytest
 
 from socialfinance.engine.accumulate import Block
-from socialfinance.engine.executors import InProcess, Work, differences, elsewhere, installed, on_this_machine
+from socialfinance.engine.executors import (
+    InProcess,
+    Paths,
+    Work,
+    differences,
+    elsewhere,
+    installed,
+    on_this_machine,
+)
 from socialfinance.engine.ready import prepare
 from socialfinance.engine.workers import Processes
 from tests.fixtures import one_deal
 
-BLOCKS = [(first, 256) for first in range(0, 1024, 256)]
+BLOCKS = [Paths(first, 256) for first in range(0, 1024, 256)]
 
 
 def work(seed: int = 1) -> Work:
@@ -51,8 +59,8 @@ def test_every_block_comes_once_and_is_what_it_is(workers: int) -> None:
         back[block.first] = block
 
     on_this_machine(workers).run(work(), BLOCKS, done)
-    assert sorted(back) == [first for first, _ in BLOCKS]
-    assert all(same(back[first], work().block(first, count)) for first, count in BLOCKS)
+    assert sorted(back) == [one.first for one in BLOCKS]
+    assert all(same(back[one.first], work().block(one.first, one.count)) for one in BLOCKS)
 
 
 class Stopped(Exception):

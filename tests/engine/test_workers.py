@@ -10,11 +10,11 @@ import pytest
 from socialfinance.core.errors import RunError
 from socialfinance.engine import workers
 from socialfinance.engine.accumulate import Block
-from socialfinance.engine.executors import Work
+from socialfinance.engine.executors import Paths, Work
 from socialfinance.engine.ready import prepare
 from tests.fixtures import one_deal
 
-BLOCKS = [(first, 256) for first in range(0, 2048, 256)]
+BLOCKS = [Paths(first, 256) for first in range(0, 2048, 256)]
 
 
 def work() -> Work:
@@ -28,11 +28,11 @@ def never(block: Block) -> None:
 def test_a_worker_that_is_gone_says_how_it_ended() -> None:
     worker = workers.Worker()
     worker.begin(work())
-    assert worker.run(0, 256).count == 256
+    assert worker.do(Paths(0, 256)).count == 256
     worker.process.kill()
     worker.process.wait()
     with pytest.raises(workers.Lost, match="was ended by signal 9"):
-        worker.run(256, 256)
+        worker.do(Paths(256, 256))
     worker.stop()
 
 
@@ -55,7 +55,7 @@ def test_workers_killed_in_the_middle_cost_nothing_but_time(monkeypatch: pytest.
     monkeypatch.setattr(workers, "Worker", Noted)
     workers.Processes(2).run(work(), BLOCKS, kill)
 
-    assert sorted(done) == [first for first, _ in BLOCKS]
+    assert sorted(done) == [one.first for one in BLOCKS]
     assert len(hired) > 2
     assert all(worker.process.poll() is not None for worker in hired)
 
@@ -94,7 +94,7 @@ def test_a_signal_as_the_threads_begin_ends_the_run_and_not_only_its_hiring(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(workers.ThreadPoolExecutor, "submit", told_to_end)
-    blocks = [(first, 256) for first in range(0, 500 * 256, 256)]
+    blocks = [Paths(first, 256) for first in range(0, 500 * 256, 256)]
     with pytest.raises(KeyboardInterrupt):
         workers.Processes(2).run(work(), blocks, lambda block: back.append(block.first))
     assert len(back) < len(blocks) / 2
