@@ -198,7 +198,7 @@ class NoExits(Drawn):
     """The same streams, but no contract ends by chance."""
 
     def __init__(self, source: Drawn) -> None:
-        super().__init__(source.seed, source.draws, source.rows, source.paths, source.scores, source.drivers)
+        vars(self).update(vars(source))
 
     def uniforms(self, name: str) -> np.ndarray:
         """Ones where an early end would be drawn."""

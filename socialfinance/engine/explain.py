@@ -139,7 +139,7 @@ class NotedDraws(Drawn):
     """Keyed streams that note what they gave."""
 
     def __init__(self, source: Drawn) -> None:
-        super().__init__(source.seed, source.draws, source.rows, source.paths, source.scores, source.drivers)
+        vars(self).update(vars(source))
         self.noted: list[tuple[str, Given, Any]] = []
 
     def value(self, name: str, x: Given, bad: Side) -> Any:

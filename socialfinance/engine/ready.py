@@ -89,6 +89,8 @@ class ReadyDeal:
     """outcomes of the plan at the tariff's prices, beyond deadweight, by deal row, pounds"""
     proposed: Mapping[str, Any]
     """terms that the file leaves to the model, by path into it"""
+    near: bool
+    """whether large groups of people may be counted near a quantile"""
 
     @property
     def draws(self) -> str:
@@ -262,8 +264,8 @@ def futures_of(ready: ReadyDeal, source: Any, common: Common) -> Any:
 def drawn(ready: ReadyDeal, common: Common, seed: int, paths: Any) -> Drawn:
     """The deal's keyed streams on a block of paths."""
     rows = ready.calendar.quarters + 1
-    drivers = ready.programme.programme.drivers
-    return Drawn(seed, ready.draws, rows, paths, common.scores(ready.tags), drivers, common.points)
+    drivers, scores = ready.programme.programme.drivers, common.scores(ready.tags)
+    return Drawn(seed, ready.draws, rows, paths, scores, drivers, common.points, ready.near)
 
 
 def price_level(ready: ReadyDeal, common: Common) -> list[Any]:
@@ -335,7 +337,7 @@ def _deal(name: str, portfolio: Portfolio, calendar: Calendar, common: Common) -
     _check_roles(deal, used)
     return ReadyDeal(
         name, deal, programme, own_calendar, first, own, varied, comparators, roles, tuple(savings), plan,
-        planned, flows, value, proposed,
+        planned, flows, value, proposed, portfolio.counts == "near",
     )  # fmt: skip
 
 

@@ -137,6 +137,8 @@ class Portfolio(Sourced):
     deals: Annotated[dict[Name, Deal], Field(min_length=1)]
     comparison: Comparison = Field(default_factory=Comparison)
     fund: Fund = Field(default_factory=Fund)
+    counts: Literal["people", "near"] = "people"
+    """each person by their own luck, or, quicker for large groups, near a quantile of their number"""
     books: dict[Name, Books] = Field(default_factory=dict)
     """what public bodies tell of their own books, by party"""
 

@@ -25,6 +25,7 @@ _M0, _M1 = (U(m) for m in luck.MULTIPLIERS)
 _W0, _W1 = (U(w) for w in luck.WEYL)
 _ROUNDS, _BATCHES, _LARGEST = luck.ROUNDS, luck.BATCHES, quantiles.LARGEST
 _ADDED_UP, _MOST_ADDED_UP = quantiles.LARGEST_ADDED_UP, quantiles.MOST_ADDED_UP
+_NEAR_FROM = quantiles.NEAR_FROM
 _SCALE, _SPARE = 2.0**luck.PERSON_BITS, U(64 - luck.PERSON_BITS)
 _ALL = U(0xFFFFFFFFFFFFFFFF)
 _0, _1, _4, _12, _63, _64 = U(0), U(1), U(4), U(12), U(63), U(64)
@@ -194,7 +195,7 @@ def _power(x: Any, n: Any) -> Any:
 
 
 @part
-def _binomial(n: Any, p: Any, u: Any) -> Any:
+def _binomial(n: Any, p: Any, u: Any, near: Any) -> Any:
     if n <= 0.0 or p <= 0.0:
         return 0.0
     if not n < _LARGEST or p != p:
@@ -204,7 +205,11 @@ def _binomial(n: Any, p: Any, u: Any) -> Any:
         return people
     failing = p > 0.5
     chance, share = (1.0 - p, 1.0 - u) if failing else (p, u)
-    if people * chance > _ADDED_UP or people > _MOST_ADDED_UP:
+    mean = people * chance
+    if near:
+        if mean * (1.0 - chance) >= _NEAR_FROM:
+            return -1.0
+    elif mean > _ADDED_UP or people > _MOST_ADDED_UP:
         return -1.0
     here = _power(1.0 - chance, np.int64(people))
     odds, total, k = chance / (1.0 - chance), here, 0.0
@@ -217,8 +222,12 @@ def _binomial(n: Any, p: Any, u: Any) -> Any:
 
 @kernel
 def binomial_added_up(
-    n: NDArray[np.float64], p: NDArray[np.float64], u: NDArray[np.float64], found: NDArray[np.float64]
+    n: NDArray[np.float64],
+    p: NDArray[np.float64],
+    u: NDArray[np.float64],
+    near: bool,
+    found: NDArray[np.float64],
 ) -> None:
     """Binomial counts by adding p(k) up to u: ``quantiles.binomial`` for every path."""
     for i in range(u.size):
-        found[i] = _binomial(n[i], p[i], u[i])
+        found[i] = _binomial(n[i], p[i], u[i], near)

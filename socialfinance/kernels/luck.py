@@ -55,13 +55,17 @@ class Luck(NamedTuple):
 
 
 class Quantile(NamedTuple):
-    """What fixes a draw in place of luck: how good it is among all that could be, ``(path,)`` in (0, 1)."""
+    """What fixes a draw in place of luck: how good it is among all that could be, ``(path,)`` in (0, 1).
+
+    ``near`` allows large counts to be near that quantile.
+    """
 
     u: NDArray[np.float64]
+    near: bool = False
 
     def on(self, chosen: NDArray[np.bool_]) -> Quantile:
         """On some of the paths only."""
-        return Quantile(self.u[chosen])
+        return self._replace(u=self.u[chosen])
 
 
 LUCK = (Luck, Quantile)
@@ -129,7 +133,7 @@ def count(n: Number, p: Number, luck: Luck | Quantile) -> Number:
     A float, or an array like ``luck.path`` where that is an array.
     """
     if isinstance(luck, Quantile):
-        return binomial(n, p, luck.u)
+        return binomial(n, p, luck.u, luck.near)
     if isinstance(luck.path, np.ndarray):
         return _count_block(n, p, luck, np.ascontiguousarray(luck.path, dtype=np.uint64))
     return _count_one(float(n), float(p), luck, luck.path)

@@ -88,7 +88,7 @@ def page(
         command=visible(command), about=_about(result, ready), sentences=sentences(plots.known, counted),
         headlines=headlines(plots.known), counted=counted,
         sections=list(_sections(plots, tornado, comparison)), numbers=list(_numbers(result)),
-        provenance=_provenance(result), limits=limits(result.portfolio.currency),
+        provenance=_provenance(result), limits=limits(result.portfolio),
         css=Markup((HERE / "page.css").read_text("utf-8")), script=Markup(script), hash=_hash(script),
     )  # fmt: skip
 

@@ -110,7 +110,7 @@ def _run(view: View) -> str:
     return (
         f"{run.paths:,} simulated futures, seed {run.seed}. Present values at {ready.discount:.3%} a year, "
         f"annual effective ({safe(ready.discount_basis)}). Before tax. "
-        f"{limits(ready.portfolio.currency).rstrip(';')}. ± is one standard error of the simulation: it "
+        f"{limits(ready.portfolio).rstrip(';')}. ± is one standard error of the simulation: it "
         "says nothing of how well the inputs are known, which is the larger doubt."
     )
 

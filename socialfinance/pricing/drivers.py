@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class Mixed(Drawn):
     """
 
     def __init__(self, mine: Drawn, other: Paths, swapped: Collection[str]) -> None:
-        super().__init__(mine.seed, mine.draws, mine.rows, mine.paths, mine.scores, mine.drivers)
+        vars(self).update(vars(mine))
         self.other, self.swapped = other, frozenset(swapped)
         self.seen: dict[str, None] = {}
         self._arrivals: set[str] = set()
@@ -68,10 +69,11 @@ class Mixed(Drawn):
     def luck(self, name: str, label: str, planned: Sequence[float]) -> Sequence[Luck | Quantile]:
         """The luck of people, all of it from the same paths."""
         self.seen[LUCK] = None
-        found = super().luck(name, label, planned)
         if LUCK not in self.swapped:
-            return found
-        return [one._replace(path=self.other) if isinstance(one, Luck) else one for one in found]
+            return super().luck(name, label, planned)
+        there = copy(self)
+        there.paths, there.swapped = self.other, frozenset()
+        return there.luck(name, label, planned)
 
     def _block(self, name: str, rows: range) -> Array:
         driver = LUCK if name in self._arrivals else name
@@ -139,7 +141,7 @@ class Scored(Drawn):
     """
 
     def __init__(self, mine: Drawn) -> None:
-        super().__init__(mine.seed, mine.draws, mine.rows, mine.paths, mine.scores, mine.drivers)
+        vars(self).update(vars(mine))
         self.kept: dict[str, Array] = {}
         self.values: dict[str, Array] = {}
         """of drivers with a value of their own: that, over the rows its mean"""

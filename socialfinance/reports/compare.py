@@ -52,7 +52,7 @@ def fund_page(some: dict[str, Comparison], without: Mapping[str, str] | None = N
     page.say(
         f"{run.paths:,} simulated futures, seed {run.seed}, the same for every structure; amounts of a "
         f"future are added up over programmes. Present values at {first.ready.discount:.3%} a year. "
-        f"{limits(portfolio.currency)} before tax."
+        f"{limits(portfolio)} before tax."
     )
     for kind, those in kinds.items():
         _together(
@@ -141,7 +141,7 @@ def _what_this_is(page: Page, found: Comparison) -> None:
     page.say(
         "Each structure is its shipped term sheet, changed as said; tariff, caps and programme are the "
         "deal's. ± is one standard error of the simulation. "
-        f"{limits(portfolio.currency)} before tax; cash of the day."
+        f"{limits(portfolio)} before tax; cash of the day."
     )
     for name, reason in found.left_out.items():
         page.say(f"Left out: {name}: {reason}.")

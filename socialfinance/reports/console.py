@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from socialfinance.core.currency import CURRENCIES, Code
+from socialfinance.core.currency import CURRENCIES
 from socialfinance.engine.ready import ReadyPortfolio, prepare
+from socialfinance.funds.portfolio import Portfolio
 from socialfinance.measures.sketch import WITHIN
 from socialfinance.measures.statistics import SKETCHED
 from socialfinance.reports import (
@@ -102,7 +103,7 @@ def what_this_is(page: Page, figures: Figures) -> None:
     page.say(
         "± is one standard error: the noise of simulating a limited number of futures, and nothing else.",
         "It says nothing of how well the inputs are known, which is the larger doubt. No more digits are",
-        f"shown than it supports. {limits(portfolio.currency)} before tax; cash of the day (nominal), not",
+        f"shown than it supports. {limits(portfolio)} before tax; cash of the day (nominal), not",
         "deflated.",
     )
     if not figures.whole:
@@ -125,9 +126,11 @@ def _with_whom(figures: Figures) -> str:
     return f" with {' and '.join(said)}," if said else ""
 
 
-def limits(currency: Code) -> str:
-    """Where the model holds, and in which currency."""
-    return "England only;" if currency == "GBP" else f"{_capital(CURRENCIES[currency].name)}, not converted;"
+def limits(portfolio: Portfolio) -> str:
+    """Where the model holds, in which currency, and whether people are counted exactly."""
+    code = portfolio.currency
+    where = "England only;" if code == "GBP" else f"{_capital(CURRENCIES[code].name)}, not converted;"
+    return where if portfolio.counts == "people" else f"{where} large groups of people counted nearly;"
 
 
 def _capital(words: str) -> str:

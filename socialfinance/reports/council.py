@@ -54,7 +54,7 @@ def _what_this_is(page: Page, view: View) -> None:
     page.say(
         f"Present values are at {ready.discount:.3%} a year, annual effective, to {start}. "
         f"Basis: {ready.discount_basis}. Cash of the day unless said;",
-        f"{limits(ready.portfolio.currency)} before tax.",
+        f"{limits(ready.portfolio)} before tax.",
     )
     page.say(
         "± is one standard error of the simulation and says nothing of how well the inputs are known. P5 and "

@@ -64,7 +64,8 @@ class Drawn:
     """Drivers drawn from keyed streams: the same value whichever block, worker or neighbour asks.
 
     ``rows`` counts rows of the deal, ``scores`` are the Gaussian factors' ``(path,)`` scores by name.
-    ``points`` may serve what is drawn once a path in place of the streams.
+    ``points`` may serve what is drawn once a path in place of the streams. ``near`` has large groups of
+    people counted near a quantile of their sum, and not one by one.
     """
 
     def __init__(
@@ -76,9 +77,10 @@ class Drawn:
         scores: Mapping[str, Array],
         drivers: Drivers,
         points: Serves | None = None,
+        near: bool = False,
     ) -> None:
         self.seed, self.draws, self.rows, self.paths = seed, draws, rows, paths
-        self.scores, self.drivers, self.points = scores, drivers, points
+        self.scores, self.drivers, self.points, self.near = scores, drivers, points, near
 
     def value(self, name: str, x: Given, bad: Side) -> Any:
         """One draw a path (a process: one a row and path), correlated by its loadings."""
@@ -115,17 +117,18 @@ class Drawn:
         return counts(expected, dispersion, self._series(name, planned, ARRIVALS))
 
     def luck(self, name: str, label: str, planned: Sequence[float]) -> Sequence[Luck | Quantile]:
-        """By row, the luck of people at one node: each person's own, unless points serve their sum.
+        """By row, the luck of people at one node: each person's own, unless their sum has a quantile.
 
-        Where they do, a row's count is a quantile, and the sum of scores over rows, weighted by the square
-        root of people planned, is decided by one uniform a path: so is most of how many succeed in all.
+        It has one where counts may be near, and where points serve it. Where they do, the sum of scores over
+        rows, weighted by the square root of people planned, is decided by one uniform a path: so is most of
+        how many succeed in all.
         """
         words = key(self.seed, self.draws, name, label)
         served = [] if label else course(self._served, f"{name} luck", PEOPLE)
-        if not served:
+        if not served and not self.near:
             return [Luck(*words, row, self.paths) for row in range(self.rows)]
         u = uniform_block(*words, range(self.rows), self.paths)
-        return [Quantile(row) for row in as_series(u, served, np.sqrt(planned).tolist())]
+        return [Quantile(row, self.near) for row in as_series(u, served, np.sqrt(planned).tolist())]
 
     def on(self, chosen: NDArray[np.bool_]) -> Drawn:
         """The same streams on some of the paths only."""

@@ -46,6 +46,8 @@ def _about(page: Page, figures: Figures) -> None:
     )
     if "keep" in result.extra:
         page.say(f"Quantiles are read off a sketch, and within {WITHIN:.1%} of the exact ones.")
+    if result.portfolio.counts == "near":
+        page.say("Large groups of people are counted nearly, not one by one (docs/scale.md).")
     if result.set:
         page.say(changed_line(result.set))
     page.say(

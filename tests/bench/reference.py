@@ -10,8 +10,11 @@ from socialfinance.funds.portfolio import Portfolio
 CHAIN = ("engaged", "three-months", "six-months", "twelve-months")
 
 
-def reference_fund(deals: int = 40, quarters: int = 40) -> Portfolio:
-    """``deals`` bonds of four outcome lines, two payers, three cost lines and two savings each."""
+def reference_fund(deals: int = 40, quarters: int = 40, lines: int = 4, counts: str = "people") -> Portfolio:
+    """``deals`` bonds of ``lines`` outcome lines, two payers, three cost lines and two savings each.
+
+    People come in the first three fifths of the quarters, so that a longer fund is more of the same.
+    """
     parties: dict[str, Any] = {"fund": {"kind": "investor"}, "lottery": {"kind": "central"}}
     for i in range(8):
         parties[f"council-{i}"] = {"kind": "council"}
@@ -21,28 +24,29 @@ def reference_fund(deals: int = 40, quarters: int = 40) -> Portfolio:
             "name": "reference",
             "start": date(2026, 10, 1),
             "quarters": quarters,
+            "counts": counts,
             "parties": parties,
             "indices": {"pay": {"annual": {"distribution": "mean-reverting", "start": 0.03, "mean": 0.025,
                                            "reversion": 0.5, "volatility": 0.01}}},
             "factors": {"economy": {"kind": "gaussian"}, "theme": {"kind": "gaussian", "by": "theme"},
                         "bad-years": {"kind": "common-shock", "annual_probability": 0.05, "duration": 4,
                                       "depth": {"distribution": "uniform", "low": 0.3, "high": 0.7}}},
-            "deals": {f"deal-{i:02d}": _deal(i, quarters) for i in range(deals)},
+            "deals": {f"deal-{i:02d}": _deal(i, quarters, CHAIN[:lines]) for i in range(deals)},
         }
     )  # fmt: skip
 
 
-def _deal(i: int, quarters: int) -> dict[str, Any]:
-    people, flow = 14.0 + i % 12, max(quarters - 16, 4)
+def _deal(i: int, quarters: int, chain: tuple[str, ...]) -> dict[str, Any]:
+    people, flow = 14.0 + i % 12, 3 * quarters // 5
     lines: dict[str, Any] = {}
-    for k, name in enumerate(CHAIN):
+    for k, name in enumerate(chain):
         lines[name] = {
             "probability": {"distribution": "beta", "mean": 0.85 - 0.05 * k, "sd": 0.06,
                             "loadings": {"economy": 0.15, "theme": 0.2}},
             "lag": min(k, 2), "verification_lag": k % 2, "deadweight": 0.15,
         }  # fmt: skip
         if k:
-            lines[name]["of"] = CHAIN[k - 1]
+            lines[name]["of"] = chain[k - 1]
     return {
         "theme": ("families", "homes", "work", "health", "justice")[i % 5],
         "programme": {
@@ -63,7 +67,7 @@ def _deal(i: int, quarters: int) -> dict[str, Any]:
                 "contract-staff": {"reason": "other cost", "per_quarter": 5_000.0, "basis": "in house"},
             },
             "savings": {
-                "care": {"on": "six-months", "agency": "commissioner", "unit_value": 2_500.0, "duration": 8,
+                "care": {"on": chain[:3][-1], "agency": "commissioner", "unit_value": 2_500.0, "duration": 8,
                          "drop_off": 0.2, "cashable": 0.5},
                 "other": {"on": "engaged", "agency": "top-up", "unit_value": 300.0, "duration": 4},
             },
@@ -75,7 +79,7 @@ def _deal(i: int, quarters: int) -> dict[str, Any]:
                             "voluntary": {"annual_probability": 0.01, "from_quarter": 6}},
         },
         "tariff": {
-            "prices": dict(zip(CHAIN, (1_500.0, 2_500.0, 3_000.0, 4_000.0), strict=True)),
+            "prices": dict(zip(chain, (1_500.0, 2_500.0, 3_000.0, 4_000.0), strict=False)),
             "payers": {
                 "council": {"share": 0.8, "cap": 9_000.0 * people * flow * 0.8},
                 "top-up": {"share": 0.2},

@@ -39,8 +39,9 @@ def numbers_a_path(fund: Any, monkeypatch: pytest.MonkeyPatch, compare: bool) ->
     """Random numbers a path uses: uniforms drawn, and counts of at least one person."""
     used, paths = [0.0], 512
 
-    def counted(n: Any, p: Any, given: luck.Luck) -> Any:
-        used[0] += float(np.count_nonzero(np.broadcast_to(np.asarray(n) > 0, np.shape(given.path))))
+    def counted(n: Any, p: Any, given: luck.Luck | luck.Quantile) -> Any:
+        if isinstance(given, luck.Luck):  # a quantile's uniform was drawn, and counted, before
+            used[0] += float(np.count_nonzero(np.broadcast_to(np.asarray(n) > 0, np.shape(given.path))))
         return luck.count(n, p, given)
 
     def drawn(key0: int, key1: int, periods: range, numbers: Any) -> Any:
@@ -84,23 +85,25 @@ def in_turn(*works: Callable[[], float], rounds: int = ROUNDS) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("what", "paths", "workers", "keep"),
+    ("what", "how", "paths", "workers", "keep"),
     [
-        ("fund alone", 100_000, 1, "all"),
-        ("fund alone", 100_000, TWO, "all"),
-        ("fund alone, sums kept", 1_000_000, TWO, "sums"),
-        ("with comparators", 32_768, TWO, "all"),
+        ("fund alone", {}, 100_000, 1, "all"),
+        ("fund alone", {}, 100_000, TWO, "all"),
+        ("one outcome line a deal, counts near", {"lines": 1, "counts": "near"}, 100_000, TWO, "all"),
+        ("fund alone, sums kept", {}, 1_000_000, TWO, "sums"),
+        ("with comparators", {}, 32_768, TWO, "all"),
     ],
 )
 def test_reference_fund_against_the_floor(
-    what: str, paths: int, workers: int, keep: str, monkeypatch: pytest.MonkeyPatch, page: PerformancePage
-) -> None:
+    what: str, how: dict[str, Any], paths: int, workers: int, keep: str, monkeypatch: pytest.MonkeyPatch,
+    page: PerformancePage,
+) -> None:  # fmt: skip
     """40 deals x 40 quarters, exact counts, all default measures, beside the floor; a million take long."""
     page.table(
         FUND,
         "40 bonds (four outcome lines, two payers, three cost lines each) x 40 quarters; people counted one "
         "by one, exactly; all measures. With comparators: each deal in house too, at the PWLB cost of money, "
-        "and not done. Starting workers, cases and the bridge (16,384 futures, one process) count.",
+        "and not done. Starting workers, cases and the bridge (16,384 futures) count.",
         (
             "What",
             "Paths",
@@ -112,7 +115,7 @@ def test_reference_fund_against_the_floor(
         ),
     )
     compare = what == "with comparators"
-    fund = reference_fund()
+    fund = reference_fund(**how)
     numbers = numbers_a_path(fund, monkeypatch, compare)
     simulate(fund, paths=512, seed=1, workers=1, compare=compare)  # compile and warm
     took, least = in_turn(
@@ -215,22 +218,37 @@ def test_exact_counts_against_numpy(page: PerformancePage) -> None:
     page.table(
         COUNTS,
         f"How many of n people succeed, with probability 0.6: each person's own luck ({backend()} "
-        "backend), and `Generator.binomial`, whose draws change when a person is added.",
-        ("People", "Nanoseconds a count", "Generator.binomial", "Ratio"),
+        "backend); `counts: near`, its uniform included; and `Generator.binomial`, whose draws change when a "
+        "person is added.",
+        (
+            "People",
+            "Own luck, nanoseconds",
+            "Near",
+            "Generator.binomial",
+            "Own luck to it",
+            "Near to own luck",
+        ),
     )
     paths = np.arange(8192, dtype=np.uint64)
     generator = np.random.Generator(np.random.SFC64(1))
-    for people in (20.0, 60.0, 200.0):
+
+    def near(people: float) -> Any:
+        u = luck.uniform_block(3, 5, range(2, 3), paths)[0]
+        return luck.count(people, 0.6, luck.Quantile(u, near=True))
+
+    for people in (20.0, 60.0, 200.0, 1_000.0, 10_000.0):
         chances = np.full(paths.shape, 0.6)
-        luck.count(people, 0.6, luck.Luck(3, 5, 2, paths))  # compile
-        ours, theirs = in_turn(
+        luck.count(people, 0.6, luck.Luck(3, 5, 2, paths)), near(people)  # compile
+        ours, nearly, theirs = in_turn(
             lambda n=people: seconds(lambda: luck.count(n, 0.6, luck.Luck(3, 5, 2, paths))),
+            lambda n=people: seconds(lambda: near(n)),
             lambda n=people, p=chances: seconds(lambda: generator.binomial(int(n), p)),
             rounds=51,
         )
         page.row(
-            COUNTS, f"{people:.0f}", f"{1e9 * ours / len(paths):.0f}", f"{1e9 * theirs / len(paths):.0f}",
-            f"{ours / theirs:.1f}",
+            COUNTS, f"{people:,.0f}",
+            *(f"{1e9 * one / len(paths):,.0f}" for one in (ours, nearly, theirs)),
+            f"{ours / theirs:.1f}", f"{nearly / ours:.2f}",
         )  # fmt: skip
 
 
