@@ -176,8 +176,9 @@ def counts_added_up(
     for i in range(u.size):
         if where[i]:
             p, total, k = start[i], start[i], 0.0
+            share = mean[i] / (1.0 + dispersion * mean[i])
             while total < u[i] and p > 0.0 and k < 1e6:
-                p = p * ((1.0 + k * dispersion) / (k + 1.0)) * (mean[i] / (1.0 + dispersion * mean[i]))
+                p = p * (((1.0 + k * dispersion) / (k + 1.0)) * share)
                 total = total + p
                 k += 1.0
             found[i] = k
@@ -214,7 +215,7 @@ def _binomial(n: Any, p: Any, u: Any, near: Any) -> Any:
     here = _power(1.0 - chance, np.int64(people))
     odds, total, k = chance / (1.0 - chance), here, 0.0
     while total < share and k < people:
-        here = here * ((people - k) / (k + 1.0)) * odds
+        here = here * (((people - k) / (k + 1.0)) * odds)
         total = total + here
         k += 1.0
     return people - k if failing else k

@@ -80,7 +80,7 @@ def _added_up(n: Array, p: Array, u: Array, near: bool, found: Array) -> None:
     here, total, k = first.copy(), first, 0.0
     going = np.flatnonzero((total < share[at]) & (k < last))
     while going.size:
-        here[going] = here[going] * ((last[going] - k) / (k + 1.0)) * odds[going]
+        here[going] = here[going] * (((last[going] - k) / (k + 1.0)) * odds[going])
         total[going] = total[going] + here[going]
         k += 1.0
         counted[going] = k

@@ -48,14 +48,15 @@ def _added_up(start: Array, mean: Array, dispersion: float, u: Array, where: NDA
         loaded_compiled().counts_added_up(start, mean, dispersion, u, where, found)  # type: ignore[union-attr]
         return found
     at = np.flatnonzero(where & (start < u))
+    share = mean[at] / (1.0 + dispersion * mean[at])
     p, total, k = start[at], start[at], 0.0
     while at.size:
-        p = p * ((1.0 + k * dispersion) / (k + 1.0)) * (mean[at] / (1.0 + dispersion * mean[at]))
+        p = p * (((1.0 + k * dispersion) / (k + 1.0)) * share)
         total = total + p
         k += 1.0
         found[at] = k
         going = (total < u[at]) & ((p > 0.0) & (k < LARGEST_MEAN))
-        at, p, total = at[going], p[going], total[going]
+        at, p, total, share = at[going], p[going], total[going], share[going]
     return found
 
 
