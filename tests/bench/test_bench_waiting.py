@@ -36,8 +36,9 @@ def test_what_a_user_waits_for(page: Any) -> None:
     """Default numbers of futures, everything printed; beside the imports that all of them begin with."""
     page.table(
         WAITING,
-        "Whole commands in fresh processes, each with its default number of futures and of workers, everything "
-        "printed. The measure is the time Python takes to import NumPy, pandas and SciPy's special functions.",
+        "Whole commands in fresh processes, each with its default number of futures and of workers, "
+        "everything printed. The measure is the time Python takes to import NumPy, pandas and SciPy's special "
+        "functions.",
         ("What", "Command", "Seconds", "Times those imports"),
     )
     for what, words in COMMANDS.items():
