@@ -37,8 +37,8 @@ def test_what_a_user_waits_for(page: Any) -> None:
     page.table(
         WAITING,
         "Whole commands in fresh processes, each with its default number of futures and of workers, "
-        "everything printed. The measure is the time Python takes to import NumPy, pandas and SciPy's special "
-        "functions.",
+        "everything printed. The measure is the time Python takes to import NumPy, pandas and SciPy's "
+        "special functions.",
         ("What", "Command", "Seconds", "Times those imports"),
     )
     for what, words in COMMANDS.items():
