@@ -222,8 +222,8 @@ def coverage(tail: str | None, repetitions: int) -> dict[str, float]:
 def test_intervals_cover(tail: str | None) -> None:
     """500 repetitions: 93 to 97%, and 1% more, as 500 draws of nil or one are themselves unsure.
 
-    A 99% quantile at the fewest paths hangs on some sixty of them, and its intervals are a little short.
+    A 99% quantile at the fewest paths hangs on some sixty of them, and may fall a little short.
     """
     for name, share in coverage(tail, 500).items():
-        least = 0.85 if name.endswith("p99") else 0.92
+        least = 0.9 if name.endswith("p99") else 0.92
         assert least <= share <= 0.98, (name, share)
