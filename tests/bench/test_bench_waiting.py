@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from shlex import join
 from typing import Any
 
 import pytest
@@ -50,7 +51,7 @@ def test_what_a_user_waits_for(page: Any) -> None:
             lambda: seconds(lambda: _done(IMPORTS)),
             rounds=3,
         )
-        shown = f"`socialfinance {' '.join(words[:2])}`" if words else ""
+        shown = f"`socialfinance {join(words)}`" if words else ""
         page.row(WAITING, what, shown, f"{took:.1f}", f"{took / least:.1f}")
 
 
