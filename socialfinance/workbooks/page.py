@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import date
 from itertools import cycle
 from typing import Any, NamedTuple
@@ -72,6 +73,8 @@ class Sheets:
         self.book = Workbook()
         self.symbol = symbol
         self.checks: list[str] = []
+        self.styles: dict[tuple[str, bool, bool, bool], Any] = {}
+        """of cells that are alike; openpyxl takes longer to look a style up than to write what stands in it"""
         self.book.remove(self.book.worksheets[0])
 
     def page(self, name: str, title: str) -> Page:
@@ -140,9 +143,14 @@ class Page:
             cell.value, cell.number_format = str(value), style
         else:
             put(cell, value, style)
-        cell.font = BODY
         is_text = isinstance(value, str | date) and not isinstance(value, Formula)
-        cell.alignment = (BESIDE if column > 1 else FIRST) if is_text else Alignment(vertical="top")
+        key = (cell.number_format, is_text, column > 1, bool(cell.quotePrefix))
+        styles = self.sheets.styles
+        if key not in styles:
+            cell.font = BODY
+            cell.alignment = (BESIDE if column > 1 else FIRST) if is_text else Alignment(vertical="top")
+            styles[key] = cell._style
+        cell._style = copy(styles[key])
 
     def _totals(self, columns: Sequence[Column], first: int, last: int, label: str) -> int:
         if not any(column.sums for column in columns):
