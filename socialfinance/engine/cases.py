@@ -32,8 +32,8 @@ from socialfinance.scenarios.sources import Certain, Drawn
 
 STAGES = ("uncertain inputs and caps", "delivery failure", "common shock", "early end by chance")
 """What is let in one after the other between the plan and the expected value."""
-BREAK_EVEN_WITHIN = 0.001
-"""How near the scale of prices is taken to break-even."""
+BREAK_EVEN_STEPS = 32
+"""Into which the scale of prices is cut, twice over: break-even is found to 1 / 32^2."""
 
 
 def run_case(
@@ -95,8 +95,9 @@ def break_even_rows(ready: ReadyPortfolio, deal: ReadyDeal) -> Iterator[Row]:
     """The share of planned payments by results at which a deal's investors just get their money back.
 
     Every outcome price of the plan case, and what is verified of every saving, is scaled by the same number,
-    costs and people as planned and early ends as the terms have them; the number is halved down to
-    ``BREAK_EVEN_WITHIN``. Figure: payments for outcomes and out of savings there over those of the plan.
+    costs and people as planned and early ends as the terms have them; the number is the least of steps of
+    1 / ``BREAK_EVEN_STEPS`` squared at which they do not lose a penny. Figure: payments for outcomes and out
+    of savings there over those of the plan.
     """
     funders = investors(deal)
     if not funders or not deal.planned_payments > 0.0:
@@ -109,34 +110,32 @@ def break_even_rows(ready: ReadyPortfolio, deal: ReadyDeal) -> Iterator[Row]:
 
 
 def _break_even(ready: ReadyPortfolio, deal: ReadyDeal) -> float | None:
-    def at_scale(scale: float) -> tuple[float, float]:
-        """Investors' gain, and payments by results over plan."""
-        ledger = _priced_at(ready, deal, scale).ledger
-        paid = sum(float(np.sum(ledger.of(reason=why))) for why in sorted(RESULTS))
-        return float(invested(ledger).sum()), paid / deal.planned_payments
-
-    low, high = 0.0, 1.0
-    gain, share = at_scale(high)
-    if gain < -PENNY:
-        return None
-    while high - low > BREAK_EVEN_WITHIN:
-        middle = (low + high) / 2.0
-        gain, paid = at_scale(middle)
-        low, high, share = (middle, high, share) if gain < -PENNY else (low, middle, paid)
-    return share
+    """Payments by results over plan at the least scale that gives investors their money back, else None."""
+    low, high, share = 0.0, 1.0, 0.0
+    for _ in range(2):
+        scales = np.linspace(low, high, BREAK_EVEN_STEPS + 1)
+        ledger = _priced_at(ready, deal, scales).ledger
+        enough = np.flatnonzero(invested(ledger).sum(axis=0) >= -PENNY)
+        if not enough.size:
+            return None
+        least = int(enough[0])
+        nothing = np.zeros((1, scales.size))
+        paid = sum((nothing + ledger.of(reason=why)).sum(axis=0)[least] for why in sorted(RESULTS))
+        low, high, share = float(scales[max(least - 1, 0)]), float(scales[least]), float(paid)
+    return share / deal.planned_payments
 
 
-def _priced_at(ready: ReadyPortfolio, deal: ReadyDeal, scale: float) -> Outcome:
-    """The plan case with every outcome price, and what is verified of every saving, scaled."""
+def _priced_at(ready: ReadyPortfolio, deal: ReadyDeal, scale: np.ndarray) -> Outcome:
+    """The plan case with outcome prices, and what is verified of every saving, scaled: a path a scale."""
     common, drivers = ready.common(0, None), deal.programme.programme.drivers
     measured = {
         f"instrument.{one.name}": scale * plan_of(one.given, drivers)
         for one in flat(deal.own.lowered.draws)
         if one.name == "savings.error"
     }
-    futures = futures_of(deal, Certain(drivers, given=measured), common)
+    futures = futures_of(deal, Certain(drivers, given=measured, variants=scale.size), common)
     level = [scale * one for one in price_level(deal, common)]
-    return run(deal, (deal.own,), futures, level, (Ledger(deal.calendar.year_of_row, 1),))[0]
+    return run(deal, (deal.own,), futures, level, (Ledger(deal.calendar.year_of_row, scale.size),))[0]
 
 
 def _case_row(key: Key, name: str, value: float, figures: dict[Key, np.ndarray]) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
@@ -16,7 +16,7 @@ from socialfinance.engine.keep import named
 from socialfinance.engine.ready import ReadyPortfolio, drawn, futures_of
 from socialfinance.measures.paths import Key
 from socialfinance.measures.sample import InSets, Sample
-from socialfinance.scenarios.points import Names, Noticed, Points, Tilt, density_of
+from socialfinance.scenarios.points import Names, Noticed, Paths, Points, Tilt, density_of
 
 Array = NDArray[np.float64]
 Sampling = Literal["plain", "auto"]
@@ -27,10 +27,12 @@ SMALLEST = 256
 """Paths in the smallest set: a unit of paths."""
 PILOT = 4096
 """Futures from which it is learnt which dimensions matter."""
+ASIDE = 2**40
+"""The first of the pilots' futures: far from those of any run, so that no future of a run was learnt from."""
 STEPS = 8
 """Equal steps of a dimension between which figures are held against each other."""
-TAIL_PILOT = 8192
-"""Futures from which bad times are learnt."""
+TAIL_PILOTS = (8192, 16_384)
+"""Futures from which bad times are learnt: plain ones, then half of them in bad times as learnt so far."""
 WORST = 0.03
 """Share of the pilot's futures that are bad times."""
 FAR = 4.0
@@ -90,24 +92,29 @@ def spread(ready: ReadyPortfolio, seed: int, paths: int, tail: str | None = None
     """Points for ``paths`` futures (rounded up to whole sets), in the order in which their dimensions matter.
 
     ``tail`` names a figure by path, ``[deal:]who.measure``, whose worst values are its highest: half of the
-    futures are then drawn where it is at its worst. What matters, and what makes bad times, is learnt from a
-    pilot of points of its own. InputError where there is no such figure, or no such times.
+    futures are then drawn where it is at its worst. What matters, and what makes bad times, is learnt from
+    pilots of points of their own. InputError where there is no such figure, or no such times.
     """
     size, sets = sizes(paths)
     bad = None if tail is None else named(tail, "tail")
-    count = PILOT if bad is None else TAIL_PILOT
-    pilot = Points(seed, count, streams(ready))
-    figures = _pilot_figures(replace(ready, points=pilot), seed, count)
-    points = Points(seed, size, _by_weight(pilot, _watched(figures)))
+    pilots = (PILOT,) if bad is None else TAIL_PILOTS
+    deals = {deal.name for deal in ready.deals}
+    points = Points(seed, pilots[0], _by_deal(streams(ready), deals))
+    figures = _pilot_figures(ready, points, seed)
+    order = _by_deal(_by_weight(points, _watched(figures)), deals)
     if bad is None:
-        return Spread(points, size * sets, "", count)
-    tilts = _tilts(pilot, figures[bad.among(figures, "tail")[0]])
+        return Spread(Points(seed, size, order), size * sets, "", PILOT)
+    key = bad.among(figures, "tail")[0]
+    tilts = _tilts(points, figures[key])
     if not tilts:
         raise InputError(
             "has no worst futures that anything drawn once a path brings about", field="tail", given=tail,
             allowed="a figure that does, or none",
         )  # fmt: skip
-    return Spread(points.tilted(tilts), size * sets, bad.text, count)
+    for count in pilots[1:]:
+        points = Points(seed, count, order, tilts)
+        tilts = _tilts(points, _pilot_figures(ready, points, seed)[key]) or tilts
+    return Spread(Points(seed, size, order, tilts), size * sets, bad.text, sum(pilots))
 
 
 def streams(ready: ReadyPortfolio) -> tuple[Names, ...]:
@@ -123,11 +130,24 @@ def streams(ready: ReadyPortfolio) -> tuple[Names, ...]:
     return tuple(noticed.asked)
 
 
-def _pilot_figures(ready: ReadyPortfolio, seed: int, count: int) -> Mapping[Key, Array]:
+def _by_deal(names: Sequence[Names], deals: Set[str]) -> list[list[Names]]:
+    """What is common to all deals together, and each deal's own; in each the order that is given."""
+    groups: dict[str, list[Names]] = {}
+    for one in names:
+        groups.setdefault(one[0] if one[0] in deals else "", []).append(one)
+    return list(groups.values())
+
+
+def _pilot_paths(points: Points) -> Paths:
+    """One set of points, set aside."""
+    return np.arange(ASIDE, ASIDE + points.size, dtype=np.uint64)
+
+
+def _pilot_figures(ready: ReadyPortfolio, points: Points, seed: int) -> Mapping[Key, Array]:
     """Figures for life by path over the pilot's futures."""
-    found: dict[Key, list[Array]] = {}
-    for first in range(0, count, PILOT):
-        block = run_block(ready, seed, first, min(PILOT, count - first), compare=False)
+    spread_out, found = replace(ready, points=points), dict[Key, list[Array]]()
+    for first in range(0, points.size, PILOT):
+        block = run_block(spread_out, seed, ASIDE + first, min(PILOT, points.size - first), compare=False)
         for key, values in block.figures.items():
             if key.financial_year == "" and key.scope in ("deal", "fund", "council"):
                 found.setdefault(key, []).append(values)
@@ -162,10 +182,11 @@ def _total(figures: Mapping[Key, Array], keys: Iterable[Key]) -> Array:
 def _by_weight(pilot: Points, watched: list[Array]) -> tuple[Names, ...]:
     """The streams, those first that explain most of any watched figure over the pilot.
 
-    Low dimensions of a Sobol sequence are spread best together. Weight: the largest share of a figure's
+    Low dimensions of a Sobol sequence are spread best together; their order counts among those of a deal, and
+    among what is common to all. Weight: the largest share of a figure's
     variance that lies between the means of ``STEPS`` equal steps of the stream, its first-order effect.
     """
-    paths = np.arange(pilot.size, dtype=np.uint64)
+    paths = _pilot_paths(pilot)
     scores = [(y - y.mean()) / y.std() for y in watched if y.std() > 0.0]
     weight: dict[Names, float] = {}
     for names in pilot.place:
@@ -183,14 +204,18 @@ def _between(step: NDArray[np.intp], score: Array) -> float:
 
 
 def _tilts(pilot: Points, bad: Array) -> dict[Names, Tilt]:
-    """Densities of the dimensions that look least uniform in the worst futures of the pilot."""
-    count = max(int(WORST * len(bad)), 1)
-    worst = np.argsort(-bad, kind="stable")[:count].astype(np.uint64)
+    """Densities of the dimensions that look least uniform in the worst futures of the pilot.
+
+    The worst are those that stand for a share ``WORST`` of all futures, by the pilot's weights.
+    """
+    paths = _pilot_paths(pilot)
+    order, weights = np.argsort(-bad, kind="stable"), pilot.weights(paths)
+    worst = order[: max(int(np.searchsorted(np.cumsum(weights[order]), WORST * len(bad), side="right")), 1)]
     found: list[tuple[float, Names, Tilt]] = []
     for names in pilot.place:
-        drawn_there = pilot.uniforms(names, worst)
+        drawn_there = pilot.uniforms(names, paths[worst])
         assert drawn_there is not None
-        tilt, distance = density_of(drawn_there)
+        tilt, distance = density_of(drawn_there, weights[worst])
         if distance > FAR:
             found.append((-distance, names, tilt))
     return {names: tilt for _, names, tilt in sorted(found, key=lambda one: one[:2])[:MOST_TILTED]}

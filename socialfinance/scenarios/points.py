@@ -6,6 +6,11 @@ indices, people who come, how many of them succeed in all. Paths come in sets of
 same sequence randomised anew (Matousek's linear scramble and a digital shift), so sets are independent and
 alike, and the spread between them is an honest standard error.
 
+A sequence spreads few dimensions together far better than hundreds. What is common to all deals is one
+sequence, therefore, and each deal's own another, shuffled so that none knows of the others: what hangs on
+several of a deal's dimensions together is spread as if the deal stood alone (Latin supercube sampling: Owen,
+A. B. (1998), "Latin supercube sampling for very high-dimensional simulations", ACM TOMACS 8(1)).
+
 Where bad times are asked for, the second half of every set draws some dimensions from a density g other than
 uniform. Both halves together are a sample from (1 + g) / 2, so every path has the weight 2 / (1 + g): at most
 2, whatever g is, so that means stay sound (a defensive mixture: Hesterberg, T. (1995), "Weighted average
@@ -70,23 +75,25 @@ class Serves(Protocol):
 class Points:
     """The points of a run, in sets of ``size`` paths (a power of 2).
 
-    ``names`` are the streams they serve, one a dimension, those that matter most first. From ``tilts``, by
-    stream, the second half of each set is drawn; without any, all paths stand for as much.
+    ``groups`` are the streams they serve, one a dimension: those that are spread together, in each those that
+    matter most first. From ``tilts``, by stream, the second half of each set is drawn; without any, all paths
+    stand for as much.
     """
 
     def __init__(
-        self, seed: int, size: int, names: Sequence[Names], tilts: Mapping[Names, Tilt] | None = None
+        self,
+        seed: int,
+        size: int,
+        groups: Sequence[Sequence[Names]],
+        tilts: Mapping[Names, Tilt] | None = None,
     ) -> None:
         self.seed, self.size, self.tilts = seed, size, dict(tilts or {})
-        self.place = {one: i for i, one in enumerate(names)}
+        self.groups = tuple(tuple(names) for names in groups)
+        self.place = {one: i for i, one in enumerate(name for names in self.groups for name in names)}
         self._tables: dict[int, Array] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_tables": {}}
-
-    def tilted(self, tilts: Mapping[Names, Tilt]) -> Points:
-        """The same points with other densities."""
-        return Points(self.seed, self.size, tuple(self.place), tilts)
 
     def uniforms(self, names: Names, paths: Paths) -> Array | None:
         """The uniforms ``(path,)`` of a stream; None where it is none of the points'."""
@@ -116,14 +123,21 @@ class Points:
     def _table(self, member: int) -> Array:
         """The points ``(dimension, path)`` of one set."""
         if member not in self._tables:
-            from scipy.stats.qmc import Sobol
-
             while self._tables and (len(self._tables) + 1) * self.size > HELD:
                 self._tables.pop(next(iter(self._tables)))
             source = np.random.default_rng(key(self.seed, "points", member))
-            made = Sobol(len(self.place), scramble=True, rng=source).random(self.size)
-            self._tables[member] = np.ascontiguousarray(made.T) + MIDDLE
+            made = [_shuffled(len(names), self.size, source) for names in self.groups if names]
+            self._tables[member] = np.ascontiguousarray(np.concatenate(made, axis=1).T) + MIDDLE
         return self._tables[member]
+
+
+def _shuffled(dimensions: int, size: int, source: np.random.Generator) -> Array:
+    """A randomised sequence ``(path, dimension)``; each half of it, itself one, in an order by chance."""
+    from scipy.stats.qmc import Sobol
+
+    made: Array = Sobol(dimensions, scramble=True, rng=source).random(size)
+    halves = made.reshape(2, size // 2, dimensions)
+    return np.concatenate([source.permutation(half) for half in halves])
 
 
 class Noticed:
@@ -205,18 +219,18 @@ def as_chances(u: Array, least: Array, row: Array) -> Array:
     return spread
 
 
-def density_of(u: Array, towards: float = 0.1) -> tuple[Tilt, float]:
-    """The density from which draws ``u`` look drawn, and how far they are from uniform.
+def density_of(u: Array, weights: Array, even: float = 16.0) -> tuple[Tilt, float]:
+    """The density from which weighted draws ``u`` look drawn, and how far they are from uniform.
 
-    Heights are shares of the draws over widths, mixed with the uniform as if that had been seen ``towards``
-    times as often: cross-entropy's answer among products of level densities (Rubinstein, R. Y. and Kroese, D.
-    P. (2004), *The Cross-Entropy Method*). The distance is chi-squared less its degrees of freedom, over the
-    standard deviation that it would have by chance.
+    Heights are shares of the draws over widths, as if ``even`` more draws had been spread evenly:
+    cross-entropy's answer among products of level densities (Rubinstein, R. Y. and Kroese, D. P. (2004), *The
+    Cross-Entropy Method*). The distance is chi-squared less its degrees of freedom, over the standard
+    deviation that it would have by chance. Draws of weights w count as (sum of w)^2 / (sum of w^2).
     """
     width = np.diff(EDGES)
-    seen, _ = np.histogram(u, EDGES)
-    expected = len(u) * width
+    share = np.histogram(u, EDGES, weights=weights)[0] / weights.sum()
+    count = weights.sum() ** 2 / np.sum(weights**2)
     free = len(width) - 1
-    distance = float((np.sum((seen - expected) ** 2 / expected) - free) / np.sqrt(2 * free))
-    heights = (seen / len(u) + towards * width) / (1.0 + towards) / width
+    distance = float((count * np.sum((share - width) ** 2 / width) - free) / np.sqrt(2 * free))
+    heights = (count * share + even * width) / (count + even) / width
     return Tilt(tuple(float(one) for one in heights)), distance

@@ -155,16 +155,19 @@ class Drawn:
 class Certain:
     """Drivers fixed by a case: at the plan, at one quantile on their bad side, or set by name.
 
-    Counts are expected values. ``used`` collects the names that were asked for.
+    Counts are expected values. ``used`` collects the names that were asked for. With ``variants``, as many
+    cases side by side, each on a path of its own: what is ``given`` as an array has one entry for each.
     """
 
     def __init__(
         self,
         drivers: Drivers,
         quantile: float | None = None,
-        given: Mapping[str, float | tuple[float, ...]] | None = None,
+        given: Mapping[str, float | tuple[float, ...] | NDArray[np.float64]] | None = None,
+        variants: int | None = None,
     ) -> None:
         self.drivers, self.quantile, self.given = drivers, quantile, given or {}
+        self.path = 0 if variants is None else np.zeros(variants, dtype=np.uint64)
         self.used: set[str] = set()
 
     def value(self, name: str, x: Given, bad: Side) -> Any:
@@ -172,7 +175,7 @@ class Certain:
         self.used.add(name)
         if name in self.given:
             fixed = self.given[name]
-            return tuple(fixed) if isinstance(fixed, tuple) else float(fixed)
+            return fixed if isinstance(fixed, (tuple, np.ndarray)) else float(fixed)
         given = resolve(x, self.drivers)
         if self.quantile is None or isinstance(given, (int, float)) or hasattr(given, "path"):
             return plan_of(given)
@@ -201,7 +204,7 @@ class Certain:
 
     def luck(self, name: str, label: str, planned: Sequence[float]) -> Sequence[Luck | Quantile]:
         """No luck: the expected value."""
-        return [Luck(0, 0, row, 0) for row in range(len(planned))]
+        return [Luck(0, 0, row, self.path) for row in range(len(planned))]
 
     def on(self, chosen: NDArray[np.bool_]) -> Certain:
         """A case has one path."""

@@ -74,7 +74,7 @@ class Sheets:
         self.symbol = symbol
         self.checks: list[str] = []
         self.styles: dict[tuple[str, bool, bool, bool], Any] = {}
-        """of cells that are alike; openpyxl takes longer to look a style up than to write what stands in it"""
+        """of cells that are alike: openpyxl takes longer to look one up than to write what stands there"""
         self.book.remove(self.book.worksheets[0])
 
     def page(self, name: str, title: str) -> Page:

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from socialfinance.engine.block import deal_figures
-from socialfinance.engine.cases import BREAK_EVEN_WITHIN, break_even_rows, run_case
+from socialfinance.engine.cases import BREAK_EVEN_STEPS, break_even_rows, run_case
 from socialfinance.engine.ready import PLAN, prepare
 from socialfinance.funds.portfolio import Case
 from tests.fixtures import one_deal
 
+WITHIN = 1.5 / BREAK_EVEN_STEPS**2
 EASY: dict[str, Any] = {"commitment": {"amount": 100_000.0}, "draw_ahead": 0, "reserve_quarters": 0}
 
 
@@ -21,7 +22,7 @@ def test_break_even_is_cost_over_planned_payments() -> None:
     (row,) = break_even_rows(ready, ready.deals[0])
     assert ready.deals[0].planned_payments == pytest.approx(30_000.0)
     assert row.value is not None
-    assert row.value == pytest.approx(2.0 / 3.0, abs=BREAK_EVEN_WITHIN)
+    assert row.value == pytest.approx(2.0 / 3.0, abs=WITHIN)
     assert row.value >= 2.0 / 3.0 - 1e-9  # at the figure itself nothing is lost
 
 
@@ -36,7 +37,7 @@ def test_break_even_with_a_cap_counts_what_is_paid() -> None:
     """The cap pays 25,000 at plan prices; investors still need 20,000 of it."""
     ready = prepare(one_deal(prices={"outcome": 1_000.0}, instrument=EASY, cap=25_000.0))
     (row,) = break_even_rows(ready, ready.deals[0])
-    assert row.value == pytest.approx(0.8, abs=BREAK_EVEN_WITHIN)
+    assert row.value == pytest.approx(0.8, abs=WITHIN)
 
 
 def test_paid_over_plan_and_outcomes_beyond_deadweight() -> None:

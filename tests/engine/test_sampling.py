@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -227,3 +228,8 @@ def test_intervals_cover(tail: str | None) -> None:
     for name, share in coverage(tail, 500).items():
         least = 0.9 if name.endswith("p99") else 0.92
         assert least <= share <= 0.98, (name, share)
+
+
+def test_the_page_says_how_many_dimensions_a_fund_has() -> None:
+    count = len(streams(prepare(sf.load("collective-impact-fund").portfolio)))
+    assert f"a fund of twelve deals has {count}." in Path("docs/sampling.md").read_text()

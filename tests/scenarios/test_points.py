@@ -29,7 +29,7 @@ def same_law(found: np.ndarray, level: float = 1e-4) -> None:
 
 def test_each_set_fills_every_dimension_evenly() -> None:
     """Of 512 points one lies in each 512th of a dimension, in every set; and sets differ."""
-    points = Points(7, 512, NAMES)
+    points = Points(7, 512, [NAMES])
     for names in NAMES:
         u = points.uniforms(names, PATHS)
         assert u is not None
@@ -40,11 +40,45 @@ def test_each_set_fills_every_dimension_evenly() -> None:
     assert not np.array_equal(first[:512], first[512:1024])
 
 
+def test_what_belongs_together_is_spread_together_and_knows_nothing_of_the_rest() -> None:
+    """In each half of a set, two dimensions of a group have one point in each of 16 x 16 cells.
+
+    Those of two groups fall as by chance: chi-squared over the cells, which a sequence of both would make nil.
+    """
+    groups = [[("one", "cost"), ("one", "failure")], [("two", "cost"), ("two", "failure")]]
+    points = Points(7, 512, groups)
+
+    def cells(first: tuple[str, ...], second: tuple[str, ...], width: int) -> np.ndarray:
+        u, v = points.uniforms(first, PATHS), points.uniforms(second, PATHS)
+        assert u is not None
+        assert v is not None
+        cell = np.floor(u * 16) * 16 + np.floor(v * 16)
+        return np.array([np.bincount(half.astype(int), minlength=256) for half in cell.reshape(-1, width)])
+
+    for group in groups:
+        assert np.all(cells(*group, 256) == 1)
+    for first in groups[0]:
+        for second in groups[1]:
+            seen = cells(first, second, 512)
+            squared = ((seen - 2.0) ** 2 / 2.0).sum(axis=1)
+            assert squared.mean() == pytest.approx(225.0, abs=4.0 * np.sqrt(2.0 * 225.0 / len(seen)))
+            assert kstest(correlated(points, first, second), "norm").pvalue > 1e-4
+
+
+def correlated(points: Points, first: tuple[str, ...], second: tuple[str, ...]) -> np.ndarray:
+    """By set: the correlation of two dimensions, in standard deviations that it has by chance."""
+    u, v = points.uniforms(first, PATHS), points.uniforms(second, PATHS)
+    assert u is not None
+    assert v is not None
+    pairs = zip(u.reshape(-1, points.size), v.reshape(-1, points.size), strict=True)
+    return np.array([np.corrcoef(a, b)[0, 1] for a, b in pairs]) * np.sqrt(points.size)
+
+
 def test_any_path_alone_is_the_same_path() -> None:
-    points = Points(7, 256, NAMES, {NAMES[2]: BAD})
+    points = Points(7, 256, [NAMES], {NAMES[2]: BAD})
     some = np.array([3, 255, 256, 4000, 16_000], dtype=np.uint64)
     for names in NAMES:
-        whole, alone = points.uniforms(names, PATHS), Points(7, 256, NAMES, {NAMES[2]: BAD})
+        whole, alone = points.uniforms(names, PATHS), Points(7, 256, [NAMES], {NAMES[2]: BAD})
         assert whole is not None
         found = alone.uniforms(names, some[::-1])
         assert found is not None
@@ -53,7 +87,7 @@ def test_any_path_alone_is_the_same_path() -> None:
 
 
 def test_points_travel_without_their_tables() -> None:
-    points = Points(7, 4096, NAMES, {NAMES[2]: BAD})
+    points = Points(7, 4096, [NAMES], {NAMES[2]: BAD})
     points.uniforms(NAMES[0], PATHS)
     sent = pickle.dumps(points)
     assert len(sent) < 2000
@@ -73,7 +107,7 @@ def test_a_density_and_its_inverse() -> None:
 
 def test_weights_are_one_on_average_and_never_above_two() -> None:
     """Half from the uniform, half from g, weight 2 / (1 + g): any mean is sound."""
-    points = Points(7, 4096, NAMES, {NAMES[2]: BAD, NAMES[1]: BAD})
+    points = Points(7, 4096, [NAMES], {NAMES[2]: BAD, NAMES[1]: BAD})
     weights = points.weights(PATHS)
     assert weights.max() <= 2.0
     assert weights.mean() == pytest.approx(1.0, abs=0.005)
@@ -90,11 +124,11 @@ def test_weights_are_one_on_average_and_never_above_two() -> None:
 
 def test_what_bad_times_look_like_is_learnt() -> None:
     """Draws from a density give it back; uniform draws are within chance of uniform."""
-    tilt, far = density_of(BAD.quantile((np.arange(4000) + 0.5) / 4000), towards=0.0)
+    tilt, far = density_of(BAD.quantile((np.arange(4000) + 0.5) / 4000), np.ones(4000), even=0.0)
     assert np.allclose(tilt.heights, BAD.heights, atol=0.03)
     assert far > 50.0
     assert np.dot(np.diff(EDGES), tilt.heights) == pytest.approx(1.0, abs=1e-12)
-    assert density_of(plain(1, 2, rows=1)[0][:400])[1] < 4.0
+    assert density_of(plain(1, 2, rows=1)[0][:400], np.ones(400))[1] < 4.0
 
 
 def test_a_series_keeps_its_law_and_its_sum_is_served() -> None:
