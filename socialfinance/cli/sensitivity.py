@@ -19,7 +19,6 @@ from socialfinance.cli.shared import (
     set_option,
     show,
 )
-from socialfinance.core.currency import CURRENCIES
 from socialfinance.core.errors import InputError
 
 FIGURE = "[deal:]party-or-role.measure.statistic, such as investor.irr.expected"
@@ -86,12 +85,13 @@ def tornado_command(options: argparse.Namespace) -> int:
     """Every input alone, or with ``--effects`` every driver's share of variance."""
     from socialfinance.pricing.effects import first_and_total
     from socialfinance.pricing.sensitivity import tornado
-    from socialfinance.reports.sensitivity import begin, effects_page, tornado_page
+    from socialfinance.reports.inputs import begin
+    from socialfinance.reports.sensitivity import effects_page, tornado_page
     from socialfinance.results.frames import rows_of
 
     check_writable(options.json)
     loaded, _ = prepared(options.name, options.json, options.set)
-    portfolio, page = loaded.portfolio, begin(*_head(loaded), "What it hangs on")
+    portfolio, page = loaded.portfolio, begin(loaded.portfolio, loaded.set, "What it hangs on")
     try:
         if options.effects:
             shares = first_and_total(portfolio, options.target, options.paths, options.seed, options.deal)
@@ -116,7 +116,8 @@ def tornado_command(options: argparse.Namespace) -> int:
 def stress_command(options: argparse.Namespace) -> int:
     """Stresses, a grid of two, or a reverse stress."""
     from socialfinance.pricing.stress import grid, reverse, stress
-    from socialfinance.reports.sensitivity import begin, grid_page, reverse_page, stress_page
+    from socialfinance.reports.inputs import begin
+    from socialfinance.reports.sensitivity import grid_page, reverse_page, stress_page
     from socialfinance.results.frames import rows_of
 
     check_writable(options.json)
@@ -132,14 +133,14 @@ def stress_command(options: argparse.Namespace) -> int:
         if options.target and not options.grid:
             found = stress(portfolio, options.target, options.only, options.paths, options.seed, options.deal)
             parts["stresses"] = rows_of(found.table)
-            text += stress_page(found, begin(*_head(loaded), "Stresses"))
+            text += stress_page(found, begin(loaded.portfolio, loaded.set, "Stresses"))
         first, second = options.grid or ("", "")
         for target in options.target if options.grid else ():
             both = grid(
                 portfolio, target, first, second, paths=options.paths, seed=options.seed, deal=options.deal
             )
             parts[f"grid: {target}"] = rows_of(both)
-            text += grid_page(both, target, begin(*_head(loaded), "Two stresses together"))
+            text += grid_page(both, target, begin(loaded.portfolio, loaded.set, "Two stresses together"))
         if options.reverse:
             way = reverse(portfolio, options.reverse, options.paths, options.seed, options.deal)
             parts["reverse"] = rows_of(way.table)
@@ -147,7 +148,9 @@ def stress_command(options: argparse.Namespace) -> int:
                 {"path": way.path, "value": way.value, "probability": way.probability,
                  "standard_error": way.standard_error, "distance": way.distance, "missing": way.missing}
             ]  # fmt: skip
-            text += ("\n" if text else "") + reverse_page(way, begin(*_head(loaded), "Past a limit"))
+            text += ("\n" if text else "") + reverse_page(
+                way, begin(loaded.portfolio, loaded.set, "Past a limit")
+            )
     except InputError as error:
         raise loaded.place(error) from None
     asked = {"target": options.target, "only": options.only, "grid": options.grid, "reverse": options.reverse}
@@ -159,7 +162,8 @@ def stress_command(options: argparse.Namespace) -> int:
 def frontier_command(options: argparse.Namespace) -> int:
     """Figures over a grid of terms."""
     from socialfinance.pricing.frontier import frontier
-    from socialfinance.reports.sensitivity import begin, frontier_page
+    from socialfinance.reports.inputs import begin
+    from socialfinance.reports.sensitivity import frontier_page
     from socialfinance.results.frames import rows_of
 
     check_writable(options.json)
@@ -172,14 +176,8 @@ def frontier_command(options: argparse.Namespace) -> int:
     _write(
         options, loaded, {"axis": options.axis, "measure": options.measure}, {"points": rows_of(found.table)}
     )
-    show(frontier_page(found, begin(*_head(loaded), "Terms and figures")))
+    show(frontier_page(found, begin(loaded.portfolio, loaded.set, "Terms and figures")))
     return OK
-
-
-def _head(loaded: Any) -> tuple[str, Any, str]:
-    """Title, what was changed for this run, and the currency's sign."""
-    portfolio = loaded.portfolio
-    return portfolio.title or portfolio.name, loaded.set, CURRENCIES[portfolio.currency].symbol
 
 
 def _about(found: Any, names: Sequence[str]) -> dict[str, Any]:

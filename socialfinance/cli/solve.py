@@ -19,7 +19,6 @@ from socialfinance.cli.shared import (
     set_option,
     show,
 )
-from socialfinance.core.currency import CURRENCIES
 from socialfinance.core.errors import InputError
 
 FIGURE = 'such as "senior.loss.probability <= 0.01" or "DEAL:investor.irr.expected == pwlb + 0.0125"'
@@ -44,6 +43,7 @@ def solve_command(options: argparse.Namespace) -> int:
     """Solve, write the file, print the page."""
     from socialfinance.io.write import write_json
     from socialfinance.pricing import solve
+    from socialfinance.reports.inputs import begin
     from socialfinance.reports.solution import solution_page
 
     check_writable(options.json)
@@ -56,8 +56,7 @@ def solve_command(options: argparse.Namespace) -> int:
     if options.json:
         asked = {"vary": vary, "target": options.target, "seed": options.seed, "paths": options.paths}
         write_json(options.json, {"provenance": provenance(loaded, **asked), "solution": found.to_dict()})
-    title = loaded.portfolio.title or loaded.portfolio.name
-    show(solution_page(found, title, loaded.set, CURRENCIES[loaded.portfolio.currency].symbol))
+    show(solution_page(found, begin(loaded.portfolio, loaded.set, "Solved")))
     say(f"Took {found.seconds:,.1f} s, {found.times_one_run:,.1f} times one run.")
     return OK
 

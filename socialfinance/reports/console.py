@@ -24,7 +24,7 @@ from socialfinance.reports import (
     purse,
 )
 from socialfinance.reports.figures import Figures
-from socialfinance.reports.inputs import Sources, changed_line, count_sources
+from socialfinance.reports.inputs import COUNTED_NEARLY, Sources, changed_line, count_sources
 from socialfinance.reports.numbers import NOTHING
 from socialfinance.reports.page import Page
 from socialfinance.results.result import Result
@@ -130,7 +130,7 @@ def limits(portfolio: Portfolio) -> str:
     """Where the model holds, in which currency, and whether people are counted exactly."""
     code = portfolio.currency
     where = "England only;" if code == "GBP" else f"{_capital(CURRENCIES[code].name)}, not converted;"
-    return where if portfolio.counts == "people" else f"{where} large groups of people counted nearly;"
+    return where if portfolio.counts == "people" else f"{where} {COUNTED_NEARLY};"
 
 
 def _capital(words: str) -> str:

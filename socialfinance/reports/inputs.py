@@ -7,10 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from socialfinance.core.currency import CURRENCIES
 from socialfinance.core.errors import field_path
 from socialfinance.core.origins import Heard, Place
 from socialfinance.core.terms import said_of
+from socialfinance.funds.portfolio import Portfolio
 from socialfinance.reports.page import Page
+
+COUNTED_NEARLY = "large groups of people counted nearly"
 
 
 @dataclass
@@ -54,6 +58,17 @@ def _left_out(place: Place) -> bool:
     """What is held against the model and no input of it; and (of a portfolio) how far the model looks."""
     in_deal = place[2:] if place[:1] == ("deals",) else place
     return in_deal[:1] == ("published",) or place == ("quarters",)
+
+
+def begin(portfolio: Portfolio, changes: Mapping[str, Any], heading: str) -> Page:
+    """A page with its heading, what was changed for this run, and whether people are counted nearly."""
+    page = Page(symbol=CURRENCIES[portfolio.currency].symbol)
+    page.heading(f"{heading}: {portfolio.title or portfolio.name}")
+    if changes:
+        page.say(changed_line(changes))
+    if portfolio.counts == "near":
+        page.say(f"In this file {COUNTED_NEARLY}.")
+    return page
 
 
 def changed_line(changes: Mapping[str, Any]) -> str:

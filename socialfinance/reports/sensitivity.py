@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from socialfinance.pricing.effects import Effects
@@ -10,7 +9,6 @@ from socialfinance.pricing.frontier import Frontier
 from socialfinance.pricing.sensitivity import Tornado
 from socialfinance.pricing.stress import STRESSES, Reverse, Stresses
 from socialfinance.reports.frames import each
-from socialfinance.reports.inputs import changed_line
 from socialfinance.reports.numbers import NOTHING, PERCENT, POUNDS, TIE, Scale, text, with_error
 from socialfinance.reports.page import Page
 
@@ -21,15 +19,6 @@ BARS = 14
 MOST = 12
 """Rows shown of what was only screened, or of drivers."""
 SAME_DRAWS = "± is one standard error; of a difference it is paired, as both sides are on the same futures."
-
-
-def begin(title: str, changes: Mapping[str, Any], symbol: str, heading: str) -> Page:
-    """A page with its heading, and what was changed for this run."""
-    page = Page(symbol=symbol)
-    page.heading(f"{heading}: {title}")
-    if changes:
-        page.say(changed_line(changes))
-    return page
 
 
 def tornado_page(found: Tornado, page: Page) -> str:

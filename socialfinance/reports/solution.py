@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from socialfinance.pricing.solve import Met, Solution, Solved
-from socialfinance.reports.inputs import changed_line
 from socialfinance.reports.numbers import digits, rounded
 from socialfinance.reports.page import Page
 
 
-def solution_page(solution: Solution, title: str, changes: Mapping[str, Any], symbol: str) -> str:
+def solution_page(solution: Solution, page: Page) -> str:
     """The page of ``solve``."""
-    page = Page(symbol=symbol)
-    page.heading(f"Solved: {title}")
-    if changes:
-        page.say(changed_line(changes))
     for met in solution.targets:
         basis = f", which is {met.wanted:.3%}: {met.basis}" if met.basis else ""
         page.say(f"Wanted: {met.target}{basis}.")

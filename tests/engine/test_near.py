@@ -11,6 +11,7 @@ from socialfinance.engine.explain import explain_path
 from socialfinance.engine.ready import prepare
 from socialfinance.funds.portfolio import Portfolio
 from socialfinance.reports.console import report
+from socialfinance.reports.inputs import begin
 from tests.engine.test_invariance import rows, several
 from tests.fixtures import one_deal
 
@@ -89,6 +90,7 @@ def test_it_is_said_and_only_where_it_is_so() -> None:
     for portfolio, there in ((many(), True), (several(), False)):
         found = sf.simulate(portfolio, paths=256, seed=1, workers=1, compare=False)
         assert (said in " ".join(report(found).split())) == there
+        assert (said in begin(portfolio, {}, "Solved").text) == there
         assert found.provenance["resolved"]["counts"] == portfolio.counts
 
 

@@ -40,10 +40,10 @@ def test_each_set_fills_every_dimension_evenly() -> None:
     assert not np.array_equal(first[:512], first[512:1024])
 
 
-def test_what_belongs_together_is_spread_together_and_knows_nothing_of_the_rest() -> None:
+def test_what_belongs_together_is_spread_together_and_apart_from_the_rest() -> None:
     """In each half of a set, two dimensions of a group have one point in each of 16 x 16 cells.
 
-    Those of two groups fall as by chance: chi-squared over the cells, which a sequence of both would make nil.
+    Those of two groups fall as by chance: chi-squared over the cells, which one sequence makes nil.
     """
     groups = [[("one", "cost"), ("one", "failure")], [("two", "cost"), ("two", "failure")]]
     points = Points(7, 512, groups)
