@@ -18,7 +18,7 @@ from socialfinance.engine.pilot import with_peg
 from socialfinance.engine.ready_fund import ReadyFund, ready_fund
 from socialfinance.funds.fund import Fund
 from socialfinance.funds.portfolio import Case, Deal, Index, Portfolio
-from socialfinance.instruments.base import Brief, Lowered, Structure, flat, plan_case
+from socialfinance.instruments.base import Brief, Lowered, PlanCase, Structure, flat, plan_case
 from socialfinance.instruments.comparators import against
 from socialfinance.kernels.delays import Delays
 from socialfinance.markets.discount import default_rate
@@ -140,10 +140,11 @@ class ReadyPortfolio:
         return Common(seed, self.calendar, self.portfolio.factors, indices, paths, points)
 
 
-def prepare(portfolio: Portfolio, only: str | None = None) -> ReadyPortfolio:
+def prepare(portfolio: Portfolio, only: str | None = None, alone: bool = False) -> ReadyPortfolio:
     """Lower every deal in name order and check that nothing is missing and nothing is left over.
 
-    ``only`` names one deal: no other is lowered, and no fund.
+    ``only`` names one deal: no other is lowered, and no fund. ``alone`` leaves out what deals are compared
+    with, and whether a role is left over: for terms that are run many times with other numbers.
     """
     calendar = Calendar(portfolio.start, portfolio.quarters)
     rate = portfolio.discount
@@ -154,7 +155,7 @@ def prepare(portfolio: Portfolio, only: str | None = None) -> ReadyPortfolio:
     deals = []
     for name in sorted(portfolio.deals) if only is None else (only,):
         try:
-            ready = _deal(name, portfolio, calendar, common)
+            ready = _deal(name, portfolio, calendar, common, alone)
         except InputError as error:
             field = error.field or ""
             raise InputError(
@@ -281,7 +282,9 @@ def _level(deal: Deal, calendar: Calendar, common: Common) -> list[Any]:
     return common.level(own.index if own is not None else None, calendar.start)
 
 
-def _deal(name: str, portfolio: Portfolio, calendar: Calendar, common: Common) -> ReadyDeal:
+def _deal(
+    name: str, portfolio: Portfolio, calendar: Calendar, common: Common, alone: bool = False
+) -> ReadyDeal:
     deal = portfolio.deals[name]
     first = calendar.row_of_start(deal.start, "start") if deal.start else 0
     own_calendar = Calendar(deal.start or portfolio.start, portfolio.quarters - first)
@@ -321,23 +324,22 @@ def _deal(name: str, portfolio: Portfolio, calendar: Calendar, common: Common) -
         return _structure(label, terms.lower(brief(variation)), deal, roles, used)
 
     own = structure("own", deal.instrument)
-    planned = planned_payments(own.lowered, brief(False))
-    flows = planned_flows(own.lowered, brief(False))
+    planned = plan_case(own.lowered, brief(False))
     value = tuple(value_of(deal, programme, done, futures, row) for row, done in enumerate(plan))
-    varied = structure("with variation", deal.instrument, True) if _varies(deal) else None
+    varied = structure("with variation", deal.instrument, True) if _varies(deal) and not alone else None
     in_house = 1.0 / (1.0 + deal.performance_effect)
-    comparators = tuple(
-        replace(structure(label, terms), savings=in_house)
-        for label, terms in against(deal.programme.kind, portfolio.comparison)
-    )
+    compared = () if alone else against(deal.programme.kind, portfolio.comparison)
+    comparators = tuple(replace(structure(label, terms), savings=in_house) for label, terms in compared)
     savings = []
     for label, saving in deal.programme.savings.items():
         used.add(saving.agency)
         savings.append(_filled(roles, saving.agency, f"programme.savings.{label}.agency"))
-    _check_roles(deal, used)
+    if not alone:
+        _check_roles(deal, used)
     return ReadyDeal(
         name, deal, programme, own_calendar, first, own, varied, comparators, roles, tuple(savings), plan,
-        planned, flows, value, proposed, portfolio.counts == "near",
+        planned_payments(own.lowered, planned), planned_flows(own.lowered, planned), value, proposed,
+        portfolio.counts == "near",
     )  # fmt: skip
 
 
@@ -353,11 +355,11 @@ def value_of(deal: Deal, programme: Ready, done: Activity, futures: Futures, row
     return value
 
 
-def planned_flows(lowered: Lowered, brief: Brief) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def planned_flows(lowered: Lowered, planned: PlanCase) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """What the investor's role pays and receives in the plan case, by deal row, pounds."""
     legs = flat(lowered.legs)
     paid, back = [], []
-    for _, payments in plan_case(lowered, brief):
+    for _, payments in planned:
         amounts = [float(amount) for amount in flat(payments)]
         cash = [(leg, x) for leg, x in zip(legs, amounts, strict=True) if leg.reason not in MEMO]
         paid.append(sum(x for leg, x in cash if leg.payer == "investor"))
@@ -365,12 +367,12 @@ def planned_flows(lowered: Lowered, brief: Brief) -> tuple[tuple[float, ...], tu
     return tuple(paid), tuple(back)
 
 
-def planned_payments(lowered: Lowered, brief: Brief) -> float:
+def planned_payments(lowered: Lowered, planned: PlanCase) -> float:
     """Payments for outcomes and out of savings in the plan case, over the life, pounds."""
     outcome = [leg.reason in RESULTS for leg in flat(lowered.legs)]
     return sum(
         float(amount)
-        for _, payments in plan_case(lowered, brief)
+        for _, payments in planned
         for amount, paid in zip(flat(payments), outcome, strict=True)
         if paid
     )

@@ -35,7 +35,7 @@ from socialfinance.results.result import FlowRow, Result
 
 CHUNK = 8192
 """Paths a worker takes at once: large enough to hide Python's overhead, small enough for the cache."""
-WORTH_A_WORKER = 100_000
+WORTH_A_WORKER = 50_000
 """Paths x deals for each worker under which starting another process costs more than it saves."""
 BUCKETS = 4096
 """Buckets that a sketch is taken to have: a fund's figures had 1,300 on average over 8,192 paths."""

@@ -180,12 +180,16 @@ def shaped(shape: Any, leaves: Iterator[Any]) -> Any:
     return next(leaves)
 
 
+PlanCase = list[tuple[Any, Any]]
+"""State and payments by row in the plan."""
+
+
 def planned_draws(draws: Any, drivers: Drivers) -> Any:
     """What a structure's draws are in the plan: inputs at their plan, and nothing by chance."""
     return shaped(draws, (1.0 if one.given is None else plan_of(one.given, drivers) for one in flat(draws)))
 
 
-def plan_case(lowered: Lowered, brief: Brief) -> list[tuple[Any, Any]]:
+def plan_case(lowered: Lowered, brief: Brief) -> PlanCase:
     """The structure on the plan case: ``(state, payments)`` by row, on floats, nothing rationed."""
     state, delays, rows = lowered.opening, Delays(lowered.lags), []
     drawn = planned_draws(lowered.draws, brief.programme.drivers)

@@ -175,8 +175,8 @@ class Reader:
 
     def _ready(self, portfolio: Portfolio) -> ReadyPortfolio:
         names = self.deals
-        ready = prepare(portfolio, names[0] if len(names) == 1 else None)
-        deals = tuple(replace(deal, varied=None) for deal in ready.deals if deal.name in names or not names)
+        ready = prepare(portfolio, names[0] if len(names) == 1 else None, alone=True)
+        deals = tuple(deal for deal in ready.deals if deal.name in names or not names)
         return replace(ready, deals=deals, fund=ready.fund if not names else None)
 
     def _needs(self, key: Key) -> bool:
