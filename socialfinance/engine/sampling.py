@@ -37,7 +37,7 @@ WORST = 0.03
 """Share of the pilot's futures that are bad times."""
 FAR = 4.0
 """Standard deviations of chance by which a dimension must be off uniform in bad times to be tilted."""
-MOST_TILTED = 16
+MOST_TILTED = 32
 """Dimensions that are tilted, at most: those furthest off. Each adds to the spread of weights."""
 
 

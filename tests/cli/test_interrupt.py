@@ -87,9 +87,7 @@ def test_a_run_that_is_ended_leaves_nothing(tmp_path, workers, sent, status, sai
         process.send_signal(sent)
         out, err = process.communicate(timeout=60)
 
-    assert process.returncode == status
-    assert out == ""
-    assert err == f"socialfinance: {said}\n"
+    assert (process.returncode, out, err) == (status, "", f"socialfinance: {said}\n")
     assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
 
 
