@@ -62,9 +62,9 @@ def test_equal_errors_from_fewer_paths(page: PerformancePage) -> None:
         SPREAD,
         f"The collective impact fund, twelve bonds, notes and pool, {PATHS:,} paths. Times as many plain "
         "paths (in brackets: times as long, pilot included) for the same standard error, of three seeds "
-        "together: errors over 24 sets are known to about 15%, so these to about 20%. The bound is 1 over the "
-        "share of variance that is luck, which nothing spreads: it holds for means. Bad times: half of the "
-        f"paths drawn where `{TAIL}` is high.",
+        "together: errors over 24 sets are known to about 15%, so these to about 20%. The bound is 1 over "
+        "the share of variance that is luck, which nothing spreads: it holds for means. Bad times: half of "
+        f"the paths drawn where `{TAIL}` is high.",
         ("Figure", "Plain, ±", "Spread on purpose", "With bad times", "Bound"),
     )
     fund, taken, found = shipped_fund(), {}, {}
