@@ -221,13 +221,14 @@ def coverage(tail: str | None, repetitions: int) -> dict[str, float]:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("tail", [None, CALLS])
 def test_intervals_cover(tail: str | None) -> None:
-    """500 repetitions: 93 to 97%, and 1% more, as 500 draws of nil or one are themselves unsure.
+    """500 repetitions: 93 to 97%, and 2% more, as 500 draws of nil or one are themselves unsure by 1%.
 
-    A 99% quantile at the fewest paths hangs on some sixty of them, and may fall a little short.
+    A 99% quantile at the fewest paths hangs on some sixty of them, and may fall a little short; so does the
+    expected shortfall of a figure whose bad times were not the ones that were asked for.
     """
     for name, share in coverage(tail, 500).items():
-        least = 0.9 if name.endswith("p99") else 0.92
-        assert least <= share <= 0.98, (name, share)
+        least = {"p99": 0.89, "s99": 0.91 if tail is None else 0.87}.get(name[-3:], 0.91)
+        assert least <= share <= 0.99, (name, share)
 
 
 def test_the_page_says_how_many_dimensions_a_fund_has() -> None:
