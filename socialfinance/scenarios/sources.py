@@ -207,7 +207,7 @@ class Certain:
         return [Luck(0, 0, row, self.path) for row in range(len(planned))]
 
     def on(self, chosen: NDArray[np.bool_]) -> Certain:
-        """A case has one path."""
+        """Itself: a case is the same on every path, and variants are not run on some of theirs."""
         return self
 
     def check_all_used(self, field: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,18 +69,22 @@ def test_equal_errors_from_fewer_paths(page: PerformancePage) -> None:
         ("Figure", "Plain, ±", "Spread on purpose", "With bad times", "Bound"),
     )
     fund, taken, found = shipped_fund(), {}, {}
-    ways = {"plain": {}, "auto": {"sampling": "auto"}, "tail": {"sampling": "auto", "tail": TAIL}}
+    ways: dict[str, dict[str, Any]] = {
+        "plain": {},
+        "auto": {"sampling": "auto"},
+        "tail": {"sampling": "auto", "tail": TAIL},
+    }
     for name, how in ways.items():
         start, seeds = time.perf_counter(), SEEDS if how else SEEDS[:1]
-        found[name] = [simulate(fund, PATHS, seed, workers=1, compare=False, **how) for seed in seeds]  # type: ignore[arg-type]
+        found[name] = [simulate(fund, PATHS, seed, workers=1, compare=False, **how) for seed in seeds]
         taken[name] = (time.perf_counter() - start) / len(seeds)
     luck = explained(fund)
 
     def read(name: str, who: str, measure: str, statistic: str) -> tuple[float, float]:
         """Value and standard error, over the seeds together."""
         rows = [one.figure(measure, statistic, who=who) for one in found[name]]
-        values, errors = [row.value for row in rows], [row.standard_error for row in rows]
-        return float(np.mean(values)), float(np.sqrt(np.mean(np.square(errors))))  # type: ignore[arg-type]
+        values, errors = np.array([(row.value, row.standard_error) for row in rows], dtype=float).T
+        return float(values.mean()), float(np.sqrt(np.mean(errors**2)))
 
     for figure in WATCHED:
         who, measure, statistic = figure
@@ -87,6 +92,7 @@ def test_equal_errors_from_fewer_paths(page: PerformancePage) -> None:
         cells = []
         for name in ("auto", "tail"):
             other, its_error = read(name, *figure)
+            assert min(error, its_error) > 0.0  # nor none, which is no number here
             assert abs(value - other) < 5.0 * np.hypot(error, its_error)
             times = (error / its_error) ** 2
             cells.append(f"{times:.1f} ({times * taken['plain'] / taken[name]:.1f})")

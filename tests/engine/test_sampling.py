@@ -20,6 +20,7 @@ from socialfinance.measures.paths import Key
 from socialfinance.measures.statistics import Row, figure_rows
 from socialfinance.results.result import Result
 
+ROOT = Path(__file__).resolve().parents[2]
 LEAST = SETS * SMALLEST
 DEAL = "edge-of-care"
 CALLS = f"{DEAL}: eastmere.calls"
@@ -233,4 +234,4 @@ def test_intervals_cover(tail: str | None) -> None:
 
 def test_the_page_says_how_many_dimensions_a_fund_has() -> None:
     count = len(streams(prepare(sf.load("collective-impact-fund").portfolio)))
-    assert f"a fund of twelve deals has {count}." in Path("docs/sampling.md").read_text()
+    assert f"a fund of twelve deals has {count}." in (ROOT / "docs" / "sampling.md").read_text()
