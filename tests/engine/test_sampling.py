@@ -15,10 +15,21 @@ from socialfinance.core.errors import InputError
 from socialfinance.engine.accumulate import Kept
 from socialfinance.engine.block import run_block
 from socialfinance.engine.ready import ReadyPortfolio, prepare
-from socialfinance.engine.sampling import SETS, SMALLEST, Spread, sizes, spread, streams
+from socialfinance.engine.sampling import (
+    SETS,
+    SMALLEST,
+    Spread,
+    _pilot_paths,
+    _tilts,
+    sizes,
+    spread,
+    streams,
+)
 from socialfinance.measures.paths import Key
 from socialfinance.measures.statistics import Row, figure_rows
 from socialfinance.results.result import Result
+from socialfinance.scenarios.points import Points
+from tests.scenarios.test_points import BAD
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAST = SETS * SMALLEST
@@ -235,3 +246,14 @@ def test_intervals_cover(tail: str | None) -> None:
 def test_the_page_says_how_many_dimensions_a_fund_has() -> None:
     count = len(streams(prepare(sf.load("collective-impact-fund").portfolio)))
     assert f"a fund of twelve deals has {count}." in (ROOT / "docs" / "sampling.md").read_text()
+
+
+def test_bad_times_learnt_again_are_what_weighted_futures_show() -> None:
+    """What was tilted and has nothing to do with the worst futures is even among them, once weighted."""
+    names = [("deal", "failure"), ("deal", "cost")]
+    points = Points(7, 16_384, [names], {names[1]: BAD})
+    failure = points.uniforms(names[0], _pilot_paths(points))
+    assert failure is not None
+    tilts = _tilts(points, -failure)
+    assert list(tilts) == [names[0]]
+    assert tilts[names[0]].density(np.array([0.005]))[0] > 30.0
