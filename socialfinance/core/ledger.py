@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -54,13 +54,23 @@ class Entry(NamedTuple):
     amount: float
 
 
+class Line(NamedTuple):
+    """A place in the ledger to which a payment is added."""
+
+    table: str
+    key: Any
+    line: int
+    """of the table: a row, or a year"""
+    sign: float
+
+
 class Ledger:
     """All cash of one deal on one block of paths.
 
     - ``net``: ``{party: (row, path)}``, received less paid, pounds. Parties sum to nil on every path by
       construction.
     - ``saved``: ``{party: (row, path)}``, the cashable savings less extra cost in its net.
-    - ``by_role``: ``{role: (paid, received)}``, ``(row, path)`` gross, for the roles in ``WATCHED``: a party
+    - ``by_role``: ``{(role, paid or received): (row, path)}``, gross, for the roles in ``WATCHED``: a party
       may fill several.
     - ``by_year``: ``{(payer, payee, reason): (year, path)}``, gross.
 
@@ -81,7 +91,7 @@ class Ledger:
         self.years = max(year_of_row) + 1
         self.net: dict[str, NDArray[np.float64]] = {}
         self.saved: dict[str, NDArray[np.float64]] = {}
-        self.by_role: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        self.by_role: dict[tuple[str, str], NDArray[np.float64]] = {}
         self.by_year: dict[tuple[str, str, str], NDArray[np.float64]] = {}
         self.memo_by_year: dict[tuple[str, str, str], NDArray[np.float64]] = {}
         self.journal: list[Entry] | None = [] if journal else None
@@ -96,26 +106,42 @@ class Ledger:
             raise ValueError(f"{why!r} is not a reason the ledger knows")
         if isinstance(amount, float) and amount == 0.0:
             return
-        legs = self.memo_by_year if why in MEMO else self.by_year
-        key = (payer, payee, why)
-        if key not in legs:
-            legs[key] = np.zeros((self.years, self.paths))
-        legs[key][self.year_of_row[row]] += amount
-        if why not in MEMO:
-            self._rows(self.net, payer)[row] -= amount
-            self._rows(self.net, payee)[row] += amount
-        if why == "saving":
-            self._rows(self.saved, payee)[row] += amount
-        elif why == "extra cost":
-            self._rows(self.saved, payer)[row] -= amount
-        if why in self.watched and (payer in self.watch or payee in self.watch):
-            self._rows(self.seen_rows, why)[row] += amount
-        if payer in self.books or payee in self.books:
-            if key not in self.by_row:
-                self.by_row[key] = np.zeros((self.rows, self.paths))
-            self.by_row[key][row] += amount
+        for table, key, line, sign in self.lines(row, payer, payee, why):
+            kept = self.table(table, key)
+            if sign > 0.0:
+                kept[line] += amount
+            else:
+                kept[line] -= amount
         if self.journal is not None:
-            self._write(row, key, amount)
+            self._write(row, (payer, payee, why), amount)
+
+    def lines(self, row: int, payer: str, payee: str, why: str) -> Iterator[Line]:
+        """Where a payment is added, or taken off."""
+        key = (payer, payee, why)
+        yield Line("memo_by_year" if why in MEMO else "by_year", key, self.year_of_row[row], 1.0)
+        if why not in MEMO:
+            yield Line("net", payer, row, -1.0)
+            yield Line("net", payee, row, 1.0)
+        if why == "saving":
+            yield Line("saved", payee, row, 1.0)
+        elif why == "extra cost":
+            yield Line("saved", payer, row, -1.0)
+        if why in self.watched and (payer in self.watch or payee in self.watch):
+            yield Line("seen_rows", why, row, 1.0)
+        if payer in self.books or payee in self.books:
+            yield Line("by_row", key, row, 1.0)
+
+    def table(self, name: str, key: Any) -> NDArray[np.float64]:
+        """One table of the ledger; of noughts where nothing was booked in it yet."""
+        tables: dict[Any, NDArray[np.float64]] = getattr(self, name)
+        if key not in tables:
+            tables[key] = np.zeros((self._lines(name), self.paths))
+        return tables[key]
+
+    def like(self, paths: int) -> Ledger:
+        """An empty ledger of so many paths that keeps the same."""
+        journal = self.journal is not None
+        return Ledger(self.year_of_row, paths, journal, self.watched, self.watch, self.books)
 
     def seen(self, why: str, row: int) -> Any:
         """What was paid in a row for a watched reason by or to a watched party; 0.0 for none so far."""
@@ -138,28 +164,23 @@ class Ledger:
         return made
 
     def _lines(self, table: str) -> int:
-        return self.rows if table in ("net", "saved") else self.years
+        return self.years if table in ("by_year", "memo_by_year") else self.rows
 
     def note(self, row: int, leg: Leg, amount: Any) -> None:
         """Keep a payment in cash under the roles of its leg, where they are watched."""
-        if leg.reason in MEMO:
-            return
-        if leg.payer in WATCHED:
-            self.of_role(leg.payer)[0][row] += amount
-        if leg.payee in WATCHED:
-            self.of_role(leg.payee)[1][row] += amount
+        for table, key, line, _ in self.noted(row, leg):
+            self.table(table, key)[line] += amount
+
+    def noted(self, row: int, leg: Leg) -> Iterator[Line]:
+        """Where ``note`` adds a payment."""
+        if leg.reason not in MEMO:
+            for role, way in ((leg.payer, "paid"), (leg.payee, "received")):
+                if role in WATCHED:
+                    yield Line("by_role", (role, way), row, 1.0)
 
     def of_role(self, role: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What a watched role paid and received, ``(row, path)``, whoever fills it."""
-        if role not in self.by_role:
-            shape = (self.rows, self.paths)
-            self.by_role[role] = (np.zeros(shape), np.zeros(shape))
-        return self.by_role[role]
-
-    def _rows(self, table: dict[str, NDArray[np.float64]], party: str) -> NDArray[np.float64]:
-        if party not in table:
-            table[party] = np.zeros((self.rows, self.paths))
-        return table[party]
+        return self.table("by_role", (role, "paid")), self.table("by_role", (role, "received"))
 
     def _write(self, row: int, key: tuple[str, str, str], amount: Any) -> None:
         assert self.journal is not None

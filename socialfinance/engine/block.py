@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from socialfinance.core.ledger import RESULTS, Ledger
 from socialfinance.core.parties import PUBLIC
 from socialfinance.engine.accumulate import AGAINST, Block, FlowKey
-from socialfinance.engine.deal import Outcome, run
+from socialfinance.engine.deal import Outcome
 from socialfinance.engine.fund import Alone, Ran, alone, run_fund, watched_reasons
 from socialfinance.engine.fund_figures import WITHOUT_POLICY, fund_figures, fund_nets, policy_figures
 from socialfinance.engine.purse import purse_figures
@@ -25,6 +25,7 @@ from socialfinance.engine.ready import (
     price_level,
 )
 from socialfinance.engine.ready_fund import Position
+from socialfinance.engine.taped import run
 from socialfinance.measures.paths import (
     Key,
     by_year,
@@ -109,12 +110,13 @@ def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare:
     block = Block(first, count, None if ready.points is None else ready.points.weights(paths))
     runs: list[Alone] = []
     held = {position.deal.name: position for position in ready.fund.positions} if ready.fund else {}
+    whole = ready.fund is not None and ready.fund.policy is not None
     for deal in ready.deals:
         position = held.get(deal.name)
         futures = futures_of(deal, drawn(deal, common, seed, paths), common)
         level = price_level(deal, common)
         ledger = ledger_of(ready, deal, position, count)
-        own = run(deal, (deal.own,), futures, level, (ledger,))[0]
+        own = run(deal, (deal.own,), futures, level, (ledger,), whole)[0]
         if position is not None:
             runs.append(alone(ready, position, own))
         block.figures.update(deal_figures(ready, deal, own, "deal"))

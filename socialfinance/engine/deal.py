@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from socialfinance.core.ledger import Ledger
+from socialfinance.core.ledger import Ledger, Leg
 from socialfinance.core.parties import OUTSIDE
 from socialfinance.engine.ready import ReadyDeal, ReadyStructure, Shares
 from socialfinance.instruments.base import INFINITE, Lowered, Now, Restated, flat, shaped
 from socialfinance.kernels.delays import Delays
 from socialfinance.kernels.elementwise import most, part
-from socialfinance.kernels.quick import done, through
+from socialfinance.kernels.quick import Watcher, done, through
 from socialfinance.programmes.base import AS_PLANNED, Activity, Futures
 from socialfinance.scenarios.sources import Source, at
 
@@ -50,6 +50,31 @@ class Asked(NamedTuple):
     """what the programme did in this row; None where it ran before"""
 
 
+AS_IT_IS, GAIN, LOSS = 0.0, 1.0, -1.0
+
+
+class Booking(NamedTuple):
+    """How an amount of a row is booked."""
+
+    place: int
+    """among the amounts of the row"""
+    share: float
+    """of it that counts here"""
+    side: float
+    """``GAIN``: what is above nil; ``LOSS``: what is below it, sign turned; ``AS_IT_IS``: all"""
+    lines: tuple[tuple[str, str, float, str], ...]
+    """payer, payee, share, why"""
+    leg: Leg | None = None
+    """whose roles are noted"""
+
+
+class RowWatcher(Watcher):
+    """Is told, too, what is booked."""
+
+    def booked(self, ledger: Ledger, row: int, bookings: Sequence[Booking], amounts: Sequence[Any]) -> None:
+        """The amounts of a row are about to be booked."""
+
+
 class Outcome(NamedTuple):
     """A structure's end: its ledger, its last state, and what the programme did by row."""
 
@@ -57,8 +82,6 @@ class Outcome(NamedTuple):
     ledger: Ledger
     state: Any
     activity: list[Activity]
-    inside: list[Any]
-    """what is still in the structure's delay lines after the last row"""
     futures: Futures
     """the draws that all of this came from"""
     history: list[Any]
@@ -93,6 +116,7 @@ def periods(
     level: Sequence[Any],
     ledgers: Sequence[Ledger],
     rationed: bool = False,
+    watcher: RowWatcher | None = None,
 ) -> Generator[Any, Any, list[Outcome]]:
     """Run one programme under one or more structures, one row at each ``next``.
 
@@ -100,13 +124,14 @@ def periods(
     consequence (in house nothing is ever ordered). A fund that rations reads the ``Asked`` this yields and
     sends back ``Told``; otherwise None is yielded and everything is granted.
     """
-    programme = ready.programme
+    programme, watcher = ready.programme, watcher or RowWatcher()
     state, delays, orders = programme.opening, Delays(programme.lags), AS_PLANNED
-    play = through(programme.play, ledgers[0].paths)
-    steps = [through(s.lowered.step, ledgers[0].paths) for s in structures]
+    play = through(programme.play, ledgers[0].paths, watcher)
+    steps = [through(s.lowered.step, ledgers[0].paths, watcher) for s in structures]
     over = len(programme.known) - 1
     drawn = [own_draws(s.lowered, futures.source, futures.rows, over) for s in structures]
     own = [[s.lowered.opening, Delays(s.lowered.lags)] for s in structures]
+    bookings: list[tuple[Booking, ...]] = []
     history: list[list[Any]] = [[] for _ in structures]
     activity: list[Activity] = []
     steered = Told()
@@ -116,8 +141,9 @@ def periods(
         delays.enter(entering)
         activity.append(did)
         next_orders = orders
-        for structure, step, slot, ledger, draws, states in zip(
-            structures, steps, own, ledgers, drawn, history, strict=True
+        bookings = bookings or [bookings_of(s, ready.saving_legs, did) for s in structures]
+        for structure, step, slot, ledger, draws, states, booked in zip(
+            structures, steps, own, ledgers, drawn, history, bookings, strict=True
         ):
             lowered = structure.lowered
             given = Now(
@@ -139,7 +165,9 @@ def periods(
             if ledger.journal is not None:
                 states.append(slot[0])
             next_orders = ordered if structure is structures[0] else next_orders
-            _book(ledger, row, structure, ready.saving_legs, payments, did)
+            amounts = amounts_of(payments, did)
+            watcher.booked(ledger, row, booked, amounts)
+            _book(ledger, row, booked, amounts)
         orders = next_orders
         if rationed:
             orders = orders._replace(
@@ -147,7 +175,7 @@ def periods(
             )
     done(play, *steps)
     return [
-        Outcome(structure.lowered, ledger, slot[0], activity, slot[1].held(), futures, states)
+        Outcome(structure.lowered, ledger, slot[0], activity, futures, states)
         for structure, ledger, slot, states in zip(structures, ledgers, own, history, strict=True)
     ]
 
@@ -182,9 +210,10 @@ def run(
     futures: Futures,
     level: Sequence[Any],
     ledgers: Sequence[Ledger],
+    watcher: RowWatcher | None = None,
 ) -> list[Outcome]:
     """All rows of one deal, nothing rationed."""
-    rows = periods(ready, structures, futures, level, ledgers)
+    rows = periods(ready, structures, futures, level, ledgers, watcher=watcher)
     while True:
         try:
             next(rows)
@@ -193,46 +222,59 @@ def run(
             return outcomes
 
 
-def _book(
-    ledger: Ledger,
-    row: int,
-    structure: ReadyStructure,
-    saving_legs: Sequence[Shares],
-    payments: Any,
-    done: Activity,
-) -> None:
-    """Everything that was paid in this row: the structure's legs, programme costs, savings."""
-    amounts = flat(payments)
-    for (leg, payers, payees), amount in zip(structure.legs, amounts, strict=True):
-        _pay(ledger, row, payers, payees, amount, leg.reason)
-        ledger.note(row, leg, amount)
-    for (spenders, why), cost in zip(structure.cost_legs, done.costs, strict=False):
-        if spenders:
-            _pay(ledger, row, spenders, ((OUTSIDE, 1.0),), cost, why)
-    if not structure.lowered.delivers:
-        return
-    for agencies, cashable, rest in zip(saving_legs, done.cashable, done.not_cashable, strict=False):
-        cash, other = part(cashable, structure.savings), part(rest, structure.savings)
-        _save(ledger, row, agencies, cash, "saving", "extra cost")
-        _save(ledger, row, agencies, other, "non-cashable saving", "non-cashable extra cost")
-
-
-def _save(ledger: Ledger, row: int, agencies: Shares, amount: Any, gain: str, loss: str) -> None:
-    """Book what agencies save; where the programme does harm, what it costs them."""
+def bookings_of(
+    structure: ReadyStructure, saving_legs: Sequence[Shares], did: Activity
+) -> tuple[Booking, ...]:
+    """How each of a row's amounts is booked: the structure's legs, programme costs, savings."""
+    found, place = [], 0
+    for leg, payers, payees in structure.legs:
+        found.append(Booking(place, 1.0, AS_IT_IS, _between(payers, payees, leg.reason), leg))
+        place += 1
     outside: Shares = ((OUTSIDE, 1.0),)
-    harm = np.any(amount < 0.0)
-    _pay(ledger, row, outside, agencies, most(0.0, amount) if harm else amount, gain)
-    if harm:
-        _pay(ledger, row, agencies, outside, most(0.0, -amount), loss)
+    for at_cost, (spenders, why) in enumerate(structure.cost_legs[: len(did.costs)]):
+        if spenders:
+            found.append(Booking(place + at_cost, 1.0, AS_IT_IS, _between(spenders, outside, why)))
+    place += len(did.costs)
+    if structure.lowered.delivers and structure.savings != 0.0:
+        saved = len(did.cashable)
+        for at_saving, agencies in enumerate(saving_legs[:saved]):
+            for first, gain, loss in (
+                (place, "saving", "extra cost"),
+                (place + saved, "non-cashable saving", "non-cashable extra cost"),
+            ):
+                here, share = first + at_saving, structure.savings
+                found.append(Booking(here, share, GAIN, _between(outside, agencies, gain)))
+                found.append(Booking(here, share, LOSS, _between(agencies, outside, loss)))
+    return tuple(found)
 
 
-def _pay(ledger: Ledger, row: int, payers: Shares, payees: Shares, amount: Any, why: str) -> None:
-    if isinstance(amount, float):
-        if amount == 0.0:
-            return
-    elif amount[0] == 0.0 and not amount.any():
-        return
-    for payer, paid in payers:
-        for payee, share in payees:
-            whole = paid * share
-            ledger.pay(row, payer, payee, amount if whole == 1.0 else amount * whole, why)
+def _between(payers: Shares, payees: Shares, why: str) -> tuple[tuple[str, str, float, str], ...]:
+    return tuple((payer, payee, paid * share, why) for payer, paid in payers for payee, share in payees)
+
+
+def amounts_of(payments: Any, did: Activity) -> list[Any]:
+    """A row's amounts, pounds, in the order in which ``bookings_of`` counts their places."""
+    return [*flat(payments), *did.costs, *did.cashable, *did.not_cashable]
+
+
+def _book(ledger: Ledger, row: int, bookings: Sequence[Booking], amounts: Sequence[Any]) -> None:
+    """Everything that was paid in this row."""
+    for one in bookings:
+        amount = _side(part(amounts[one.place], one.share), one.side)
+        if one.leg is not None:
+            ledger.note(row, one.leg, amount)
+        if isinstance(amount, float):
+            if amount == 0.0:
+                continue
+        elif amount[0] == 0.0 and not amount.any():
+            continue
+        for payer, payee, share, why in one.lines:
+            ledger.pay(row, payer, payee, amount if share == 1.0 else amount * share, why)
+
+
+def _side(amount: Any, side: float) -> Any:
+    if side == AS_IT_IS:
+        return amount
+    if not np.any(amount < 0.0):
+        return amount if side == GAIN else 0.0
+    return most(0.0, amount * side)

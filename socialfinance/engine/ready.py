@@ -64,7 +64,7 @@ class ReadyStructure:
     """by row that is over, the place of a leg in the payments: pounds that returns say were paid on it"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ReadyDeal:
     """One deal: its programme, its own structure, and what it is held against."""
 

@@ -15,7 +15,7 @@ from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from socialfinance.kernels import luck, quantiles
+from socialfinance.kernels import lanes, luck, quantiles
 
 F = TypeVar("F", bound=Callable[..., Any])
 Words = NDArray[np.uint64]
@@ -28,6 +28,7 @@ _ADDED_UP, _MOST_ADDED_UP = quantiles.LARGEST_ADDED_UP, quantiles.MOST_ADDED_UP
 _NEAR_FROM = quantiles.NEAR_FROM
 _SCALE, _SPARE = 2.0**luck.PERSON_BITS, U(64 - luck.PERSON_BITS)
 _ALL = U(0xFFFFFFFFFFFFFFFF)
+_DATA, _LANES = U(lanes.DATA), lanes.LANES
 _0, _1, _4, _12, _63, _64 = U(0), U(1), U(4), U(12), U(63), U(64)
 
 
@@ -67,6 +68,55 @@ def _ones(typing: Any, a: Any) -> Any:
         return builder.ctpop(args[0])
 
     return types.uint64(types.uint64), emit
+
+
+@_intrinsic
+def _word_at(typing: Any, address: Any, place: Any) -> Any:
+    """The word that many bytes behind an address."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = ir.IntType(64)
+        return builder.load(builder.inttoptr(builder.add(args[0], args[1]), word.as_pointer()))
+
+    return types.uint64(types.uint64, types.uint64), emit
+
+
+@_intrinsic
+def _get(typing: Any, address: Any, place: Any) -> Any:
+    """The number in a place of the array that begins at an address."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        start = builder.inttoptr(args[0], ir.DoubleType().as_pointer())
+        return builder.load(builder.gep(start, [args[1]]))
+
+    return types.float64(types.uint64, types.int64), emit
+
+
+@_intrinsic
+def _put(typing: Any, address: Any, place: Any, value: Any) -> Any:
+    """Put a number into a place of the array that begins at an address."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        start = builder.inttoptr(args[0], ir.DoubleType().as_pointer())
+        builder.store(args[2], builder.gep(start, [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(types.uint64, types.int64, types.float64), emit
+
+
+@_intrinsic
+def _call(
+    typing: Any, function: Any, wide: Any, kept: Any, narrow: Any, out: Any, first: Any, last: Any
+) -> Any:
+    """Call the machine code of a stage (see ``lanes``)."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        form = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 6)
+        builder.call(builder.inttoptr(args[0], form.as_pointer()), args[1:])
+        return context.get_dummy_value()
+
+    word, number = types.uint64, types.int64
+    return types.void(word, word, word, word, word, number, number), emit
 
 
 @part
@@ -232,3 +282,109 @@ def binomial_added_up(
     """Binomial counts by adding p(k) up to u: ``quantiles.binomial`` for every path."""
     for i in range(u.size):
         found[i] = _binomial(n[i], p[i], u[i], near)
+
+
+@part
+def _count_between(call: Any, numbers: Any, data: Any, keys: Any, paths: Any, first: Any, last: Any) -> None:
+    n, p = numbers[call[5]], numbers[call[5] + 1]
+    n_at = data[call[1]] if call[1] >= 0 else _0
+    p_at = data[call[2]] if call[2] >= 0 else _0
+    key0, key1, period = keys[call[3], 0], keys[call[3], 1], keys[call[3], 2]
+    into = data[call[4]]
+    for i in range(first, last):
+        if n_at != _0:
+            n = _get(n_at, i)
+        if p_at != _0:
+            p = _get(p_at, i)
+        _put(into, i, _count(n, p, key0, key1, period, paths[i]))
+
+
+@part
+def _amount(x: Any, share: Any, side: Any, part: Any) -> Any:
+    x = x * share
+    if side != 0.0:
+        x = x * side
+        x = 0.0 if x < 0.0 else x
+    return x * part
+
+
+@part
+def _book_between(
+    call: Any,
+    numbers: Any,
+    targets: Any,
+    data: Any,
+    tables: Any,
+    moved: Any,
+    paths: Any,
+    first: Any,
+    last: Any,
+) -> None:
+    at = call[4]
+    share, side, part = numbers[at + 1], numbers[at + 2], numbers[at + 3]
+    source = data[call[1]] if call[1] >= 0 else _0
+    fixed = _amount(numbers[at], share, side, part)
+    for k in range(call[2], call[2] + call[3]):
+        table, sign = targets[k, 0], np.float64(targets[k, 2])
+        into = data[tables + table] + U(8 * targets[k, 1] * paths)
+        some = False
+        if source == _0:
+            some = fixed != 0.0
+            for i in range(first, last):
+                _put(into, i, _get(into, i) + sign * fixed)
+        elif side == 0.0 and share == 1.0 and part == 1.0:
+            for i in range(first, last):
+                x = _get(source, i)
+                some |= x != 0.0
+                _put(into, i, _get(into, i) + sign * x)
+        else:
+            for i in range(first, last):
+                x = _amount(_get(source, i), share, side, part)
+                some |= x != 0.0
+                _put(into, i, _get(into, i) + sign * x)
+        if some:
+            moved[table] = True
+
+
+@kernel
+def play_tape(
+    calls: NDArray[np.int64],
+    numbers: NDArray[np.float64],
+    targets: NDArray[np.int64],
+    objects: NDArray[np.uintp],
+    wide: NDArray[np.uintp],
+    kept: NDArray[np.uintp],
+    keys: Words,
+    paths: Words,
+    tables: int,
+    moved: NDArray[np.bool_],
+    out: NDArray[np.float64],
+    chunk: int,
+) -> None:
+    """All calls of a ``tape`` for ``chunk`` paths after the other; a rest of under half a chunk goes along."""
+    data = np.empty(objects.size, dtype=np.uint64)
+    for i in range(objects.size):
+        data[i] = _word_at(U(objects[i]), _DATA)
+    at_wide, at_kept, at_numbers = U(wide.ctypes.data), U(kept.ctypes.data), U(numbers.ctypes.data)
+    first = 0
+    while first < paths.size:
+        last = first + chunk
+        if paths.size - last < chunk // 2:
+            last = paths.size
+        for j in range(len(calls)):
+            call = calls[j]
+            if call[0] == 0:
+                _call(
+                    U(call[1]),
+                    at_wide + U(8 * call[2]),
+                    at_kept + U(8 * call[3]),
+                    at_numbers + U(8 * call[4]),
+                    U(out.ctypes.data),
+                    first,
+                    last - _LANES,
+                )
+            elif call[0] == 1:
+                _count_between(call, numbers, data, keys, paths, first, last)
+            else:
+                _book_between(call, numbers, targets, data, tables, moved, paths.size, first, last)
+        first = last

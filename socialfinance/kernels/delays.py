@@ -28,10 +28,6 @@ class Delays:
                 line.popleft()
                 line.append(amount)
 
-    def held(self) -> list[Any]:
-        """What is still inside each line, added up."""
-        return [sum(line, 0.0) for line in self.lines]
-
 
 def _leaves(shape: Any) -> list[Any]:
     if isinstance(shape, tuple):

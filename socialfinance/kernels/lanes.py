@@ -109,9 +109,10 @@ class _Stage:
                 self.head.append(f"  %o{place} = getelementptr double, ptr %out, i64 {kept}")
                 self.head.append(f"  store double {name}, ptr %o{place}")
         return "\n".join((
-            f"define void @{NAME}{self.stage}(ptr %wide, ptr %kept, ptr %narrow, ptr %out, i64 %last) {{",
+            f"define void @{NAME}{self.stage}"
+            "(ptr %wide, ptr %kept, ptr %narrow, ptr %out, i64 %first, i64 %last) {",
             "start:", *self.head, "  br label %loop", "loop:",
-            "  %i = phi i64 [ 0, %start ], [ %next, %loop ]", *self.body,
+            "  %i = phi i64 [ %first, %start ], [ %next, %loop ]", *self.body,
             f"  %more = add i64 %i, {LANES}",
             "  %over = icmp sgt i64 %more, %last",
             "  %next = select i1 %over, i64 %last, i64 %more",  # the last vector overlaps the one before
@@ -297,12 +298,12 @@ class Compiled:
 
     def __init__(self, program: Program, cut: Plan, addresses: Sequence[int]) -> None:
         self.program, self.cut = program, cut
-        form = ctypes.CFUNCTYPE(None, *(ctypes.c_void_p,) * 4, ctypes.c_int64)
-        self.stages = [form(address) for address in addresses]
+        form = ctypes.CFUNCTYPE(None, *(ctypes.c_void_p,) * 4, *(ctypes.c_int64,) * 2)
+        self.addresses, self.stages = tuple(addresses), [form(address) for address in addresses]
         self.wide, self.narrow = leaves_of(program, "wide"), leaves_of(program, "narrow")
         self.luck = {node[3] for node in program.nodes if node[0] == "count"}
         self.outputs = [self._found(x) for x in program.outputs]
-        self.counts = [
+        self.counts: list[list[tuple[int, tuple[int, Any], tuple[int, Any], int]]] = [
             [(cut.kept[place], self._found(node[1]), self._found(node[2]), node[3])
              for place, node in ((place, program.nodes[place]) for place in places)]
             for places in cut.counts
@@ -320,6 +321,10 @@ class Compiled:
         return (_KEPT, self.cut.kept[x]) if self.program.wide[x] else (_NUMBER, self.cut.scalars[x])
 
     def __call__(self, given: Sequence[Any], paths: int) -> list[Any]:
+        """What comes out of all paths."""
+        return self.ran(given, paths).comes_out
+
+    def ran(self, given: Sequence[Any], paths: int) -> Ran:
         """Run all paths through all stages, counting people between them."""
         handed = [_array(given[leaf], paths) for leaf in self.wide]
         kept = [np.empty(paths) for _ in self.cut.kept]
@@ -332,18 +337,31 @@ class Compiled:
         tables = [_address(table) for table in (*objects, narrow, found)]
         values: tuple[Any, ...] = (given, kept, found)
         for call, counts in zip(self.stages, self.counts, strict=True):
-            call(*tables, paths - LANES)
+            call(*tables, 0, paths - LANES)
             for at, n, p, leaf in counts:
-                counted = luck.count(_value_of(n, values), _value_of(p, values), given[leaf])
+                counted = luck.count(value_of(n, values), value_of(p, values), given[leaf])
                 kept[at] = _array(counted, paths)
                 objects[1][at] = id(kept[at])
-        return [_value_of(x, values) for x in self.outputs]
+        return Ran(handed, kept, narrow, values, [value_of(x, values) for x in self.outputs])
+
+
+class Ran(NamedTuple):
+    """A program that ran: what it was handed and what it made, an array each."""
+
+    handed: list[NDArray[np.float64]]
+    """by wide leaf"""
+    kept: list[NDArray[np.float64]]
+    narrow: NDArray[np.float64]
+    values: tuple[Any, ...]
+    """what was given, arrays kept, numbers found: see ``value_of``"""
+    comes_out: list[Any]
 
 
 _IS, _GIVEN, _KEPT, _NUMBER = -1, 0, 1, 2
 
 
-def _value_of(where: tuple[int, Any], values: tuple[Any, ...]) -> Any:
+def value_of(where: tuple[int, Any], values: tuple[Any, ...]) -> Any:
+    """A value where a program has it, among the values of a run."""
     table, at = where
     if table == _IS:
         return at

@@ -174,11 +174,24 @@ def _kinds(rows: Sequence[Kinds]) -> tuple[set[int], dict[int, float]]:
 _SHAPES: dict[Any, Shape] = {}
 
 
+class Watcher:
+    """Is told how the rows of a block ran."""
+
+    all_compiled = True
+
+    def left_to_numpy(self) -> None:
+        """A row did not run compiled."""
+        self.all_compiled = False
+
+    def ran(self, given: tuple[Any, ...], run: Any, ran: Any) -> None:
+        """A row ran compiled: what it was given, as nested tuples, the program, and its arrays."""
+
+
 class Through:
     """A function on its way through all rows of one block: called as it is, with ``done`` at the end."""
 
-    def __init__(self, function: Step, paths: int) -> None:
-        self.function, self.paths, self.row = function, paths, -1
+    def __init__(self, function: Step, paths: int, watcher: Watcher) -> None:
+        self.function, self.paths, self.row, self.watcher = function, paths, -1, watcher
         self.shape: Shape | None = None
         self.seen: list[Kinds] = []
         self.example: Any = None
@@ -193,9 +206,13 @@ class Through:
             if variant is not None:
                 run = variant.machine_code(self.paths)
                 if run is None:
+                    self.watcher.left_to_numpy()
                     return self.function(*given)
-                found: tuple[Any, ...] = variant.make(run(flat, self.paths))
+                ran = run.ran(flat, self.paths)
+                self.watcher.ran(given, run, ran)
+                found: tuple[Any, ...] = variant.make(ran.comes_out)
                 return found
+        self.watcher.left_to_numpy()
         if shape.paths >= WORTH_WATCHING and not shape.left_alone:
             self._watch(shape, given)
         return self.function(*given)
@@ -225,9 +242,13 @@ class Through:
                 self.shape.watched = self.example, self.seen
 
 
-def through(function: Step, paths: int) -> Step | Through:
+def through(function: Step, paths: int, watcher: Watcher | None = None) -> Step | Through:
     """The function for all rows of one block: as it is, where nothing is to be compiled."""
-    return Through(function, paths) if paths >= FEWEST and wanted() else function
+    watcher = watcher or Watcher()
+    if paths >= FEWEST and wanted():
+        return Through(function, paths, watcher)
+    watcher.left_to_numpy()
+    return function
 
 
 def done(*functions: Step | Through) -> None:

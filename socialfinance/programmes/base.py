@@ -88,7 +88,10 @@ class Futures(Protocol):
         """The same draws on some of the paths only."""
 
     def now(self, row: int, due: Any) -> Any:
-        """The draws of one row, with what leaves the delay lines."""
+        """The draws of one row, with what leaves the delay lines: ``due`` itself, in its field of that name.
+
+        Nothing else may hang on ``due``: draws of a block are read before its rows are worked out.
+        """
 
 
 class Count(NamedTuple):
@@ -120,5 +123,7 @@ class Ready(NamedTuple):
     """of a people's programme: its outcome lines"""
     known: tuple[Any, ...] = ()
     """of a people's programme, by row from close: what returns say of the quarters that are over"""
+    read: tuple[str, ...] = ()
+    """the fields of an activity that ``counts`` reads"""
     reported: Mapping[str, float] = MappingProxyType({})
     """of a people's programme with an evaluated effect, by cohort: the effect that was reported"""

@@ -54,12 +54,16 @@ def lower(development: Development, by_class: bool) -> Ready:
         no_savings=no_savings,
     )
     opening = State(0.0, 0.0, 0.0, 0.0, 0.0, no_sales, no_lettings)
-    return Ready(development, terms, opening, (), develop, Futures, counted, told)
+    return Ready(development, terms, opening, (), develop, Futures, counted, told, read=READ)
 
 
 def _counted(line: DevelopmentCost, uses: list[str]) -> tuple[float, ...]:
     """By sale or letting: 1 where the line counts it."""
     return tuple(float(line.on in (None, use)) for use in uses) or (0.0,)
+
+
+READ = ("handed", "sold", "let", "receipts", "rents", "refused")
+"""What ``counted`` reads."""
 
 
 def counted(ready: Ready, done: Activity, futures: Futures, row: int) -> dict[str, Count]:

@@ -20,6 +20,9 @@ from socialfinance.scenarios.dependence import failure
 from socialfinance.scenarios.distributions import plan_of
 from socialfinance.scenarios.sources import Certain, Drawn, Source, at
 
+READ = ("referred", "starts", "achieved")
+"""What ``people_counted`` reads."""
+
 
 def lower(programme: Programme, by_class: bool) -> Ready:
     """The programme as floats. ``by_class``: count people by what they achieved (a cap per person binds)."""
@@ -61,7 +64,19 @@ def lower(programme: Programme, by_class: bool) -> Ready:
         expiring=tuple(s.duration for s in savings) or (0,),
     )
     opening = State(no_savings, no_cohorts)
-    return Ready(programme, terms, opening, lags, deliver, Futures, people_counted, people_told, nodes, lines)
+    return Ready(
+        programme,
+        terms,
+        opening,
+        lags,
+        deliver,
+        Futures,
+        people_counted,
+        people_told,
+        nodes,
+        lines,
+        read=READ,
+    )
 
 
 def people_counted(ready: Ready, done: Activity, futures: Futures, row: int) -> dict[str, Count]:

@@ -49,7 +49,11 @@ def lower(book: LoanBook, by_class: bool) -> Ready:
     )
     lags = Pipelines(tuple(one.recovery_lag for one in segments))
     opening = State(nowhere, no_segments, no_segments)
-    return Ready(book, terms, opening, lags, lend, Futures, loans_counted, loans_told)
+    return Ready(book, terms, opening, lags, lend, Futures, loans_counted, loans_told, read=READ)
+
+
+READ = ("made", "defaults", "repaid_early", "lent", "defaulted", "recovered", "lost")
+"""What ``loans_counted`` reads."""
 
 
 def loans_counted(ready: Ready, done: Activity, futures: Futures, row: int) -> dict[str, Count]:

@@ -1,0 +1,307 @@
+"""A deal's rows on a block of paths, gone through natively once all of them are known.
+
+A deal takes the same way in every block. When all rows of one block ran compiled, the next one is preceded
+by a small block (``SMALL`` paths, thrown away) with a tape at its side; from then on the tape is played:
+draws are handed in, and the ledger, the last state and what is counted of each row come out, with the same
+bits. Whatever a tape cannot know is left to ``deal.run``: draws of another kind than those it was written
+with (a driver that turns from a number into draws), luck as a quantile, a journal, books, cash that was
+returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count as count_from_nought
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from socialfinance.core.ledger import Ledger, Line
+from socialfinance.engine import deal as row_by_row
+from socialfinance.engine.deal import Booking, Outcome, RowWatcher, own_draws
+from socialfinance.engine.ready import ReadyDeal, ReadyStructure
+from socialfinance.instruments.base import Now
+from socialfinance.kernels.luck import Luck
+from socialfinance.kernels.tracing import NUMBERS, leaves, maker, rebuilt, taker
+from socialfinance.programmes.base import Futures
+from socialfinance.scenarios.sources import at
+
+SMALL = 256
+"""Paths of the block that a tape is written with."""
+NOT_KEPT = None
+"""Stands in an activity for what nobody reads."""
+
+
+class _Handed(NamedTuple):
+    """What a program of one row is handed from outside: draws, and numbers that belong to the row."""
+
+    take: Any
+    """the leaves of what is handed, in order"""
+    numbers: Any
+    """of the leaves: those that were numbers when the tape was written"""
+    values: tuple[float, ...]
+    arrays: tuple[int, ...]
+    """places of leaves that a program reads as arrays"""
+    lucks: tuple[int, ...]
+
+
+class _Found(NamedTuple):
+    """Nested tuples that come out: rebuilt from numbers, and arrays by their place among those wanted."""
+
+    make: Any
+    leaves: list[Any]
+    """a number, a place (``_Wanted``), or ``NOT_KEPT``"""
+
+    def of(self, arrays: Sequence[Any]) -> Any:
+        """The tuples."""
+        return self.make([arrays[x.place] if type(x) is _Wanted else x for x in self.leaves])
+
+
+class _Wanted(NamedTuple):
+    place: int
+
+
+@dataclass
+class _Script:
+    """What is known of one deal under some structures, in this process."""
+
+    worth_writing: bool = False
+    hopeless: bool = False
+    player: Any = None
+    handed: list[_Handed] = field(default_factory=list)
+    """by program in the order of calls"""
+    tables: list[tuple[int, str, Any]] = field(default_factory=list)
+    """by table: which structure's ledger, and where in it"""
+    activity: list[_Found] = field(default_factory=list)
+    states: list[_Found] = field(default_factory=list)
+
+
+_SCRIPTS: WeakKeyDictionary[ReadyDeal, dict[Any, _Script]] = WeakKeyDictionary()
+
+
+def run(
+    ready: ReadyDeal,
+    structures: Sequence[ReadyStructure],
+    futures: Futures,
+    level: Sequence[Any],
+    ledgers: Sequence[Ledger],
+    whole: bool = False,
+) -> list[Outcome]:
+    """``deal.run``, sooner; of activity only what is counted is there, unless ``whole``.
+
+    ``structures`` are the deal's own, with variation, or its comparators.
+    """
+    if any(one.cash for one in structures) or any(one.journal is not None or one.books for one in ledgers):
+        return row_by_row.run(ready, structures, futures, level, ledgers)
+    key = tuple(map(id, structures)), tuple((one.watched, one.watch) for one in ledgers), whole
+    script = _SCRIPTS.setdefault(ready, {}).setdefault(key, _Script())
+    if script.worth_writing:
+        script.worth_writing = False
+        _write(script, ready, structures, futures, level, ledgers, whole)
+    if script.player is not None:
+        found = _play(script, structures, futures, level, ledgers)
+        if found is not None:
+            return found
+    watcher = RowWatcher()
+    outcomes = row_by_row.run(ready, structures, futures, level, ledgers, watcher)
+    script.worth_writing = watcher.all_compiled and script.player is None and not script.hopeless
+    return outcomes
+
+
+# --- written -----------------------------------------------------------------------------------------
+
+
+class _CannotError(Exception):
+    """The way of this deal cannot be written down."""
+
+
+class _Writer(RowWatcher):
+    """At the side of a small block: keeps what is called, with what, and what is booked where."""
+
+    def __init__(self, script: _Script, ledgers: Sequence[Ledger]) -> None:
+        from socialfinance.kernels.tape import Tape
+
+        self.script, self.ledgers, self.tape = script, ledgers, Tape()
+        self.tables: dict[tuple[int, str, Any], int] = {}
+
+    def ran(self, given: tuple[Any, ...], run: Any, ran: Any) -> None:
+        """A program: number what it is handed from outside, then put it on the tape."""
+        flat = ran.values[0]
+        numbered = rebuilt(given, count_from_nought())
+        outside = _outside(given)
+        places = leaves(_outside(numbered))
+        arrays, lucks = [], []
+        for i, leaf in enumerate(places):
+            x = flat[leaf]
+            if leaf in run.luck:
+                self.tape.hand_in_luck(_plain(x))
+                lucks.append(i)
+            elif leaf in run.wide and isinstance(x, np.ndarray):
+                self.tape.hand_in(x)
+                arrays.append(i)
+        numbers = [i for i, leaf in enumerate(places) if type(flat[leaf]) in NUMBERS]
+        self.script.handed.append(
+            _Handed(
+                taker(outside), numbers, tuple(flat[places[i]] for i in numbers), tuple(arrays), tuple(lucks)
+            )
+        )
+        for leaf in run.wide:
+            if isinstance(flat[leaf], np.ndarray) and self.tape.number_of(flat[leaf]) is None:
+                raise _CannotError
+        self.tape.add_program(run, ran)
+
+    def booked(self, ledger: Ledger, row: int, bookings: Sequence[Booking], amounts: Sequence[Any]) -> None:
+        """The amounts of a row."""
+        which = next(i for i, one in enumerate(self.ledgers) if one is ledger)
+        for one in bookings:
+            amount = amounts[one.place]
+            if type(amount) in NUMBERS and amount == 0.0 and one.leg is None:
+                continue
+            if isinstance(amount, np.ndarray) and self.tape.number_of(amount) is None:
+                raise _CannotError
+            if one.leg is not None:
+                self._book(which, amount, one, 1.0, ledger.noted(row, one.leg))
+            for payer, payee, part, why in one.lines:
+                self._book(which, amount, one, part, ledger.lines(row, payer, payee, why))
+
+    def _book(self, which: int, amount: Any, one: Booking, part: float, lines: Iterator[Line]) -> None:
+        from socialfinance.kernels.tape import Target
+
+        targets = [Target(self._table(which, line.table, line.key), line.line, line.sign) for line in lines]
+        if targets:
+            self.tape.add_booking(amount, (one.share, one.side, part), targets)
+
+    def _table(self, which: int, name: str, key: Any) -> int:
+        if (which, name, key) not in self.tables:
+            self.tables[which, name, key] = self.tape.table()
+        return self.tables[which, name, key]
+
+
+def _outside(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Of what a programme or a step is handed: draws and numbers of the row, not what rows before it made."""
+    now = given[2]
+    if isinstance(now, Now):
+        return now.drawn, now.shock, now.level
+    return tuple(x for name, x in zip(now._fields, now, strict=True) if name != "due")
+
+
+def _plain(luck: Any) -> Luck:
+    if not isinstance(luck, Luck) or luck.key0 == luck.key1 == 0:
+        raise _CannotError
+    return luck
+
+
+def _write(
+    script: _Script,
+    ready: ReadyDeal,
+    structures: Sequence[ReadyStructure],
+    futures: Futures,
+    level: Sequence[Any],
+    ledgers: Sequence[Ledger],
+    whole: bool,
+) -> None:
+    """Run some paths of the block with a tape at its side."""
+    paths = ledgers[0].paths
+    chosen = np.arange(paths) < SMALL
+    size = int(chosen.sum())
+    small = [one.like(size) for one in ledgers]
+    fewer = [x[..., chosen] if isinstance(x, np.ndarray) else x for x in level]
+    writer = _Writer(script, small)
+    try:
+        outcomes = row_by_row.run(ready, structures, futures.on(chosen), fewer, small, writer)
+    except _CannotError:
+        script.hopeless = True
+        return
+    script.hopeless = not writer.all_compiled
+    if script.hopeless:
+        return
+    wanted: list[Any] = []
+    read = None if whole else ready.programme.read
+    script.activity = [_found(_read(done, read), writer, wanted) for done in outcomes[0].activity]
+    script.states = [_found(outcome.state, writer, wanted) for outcome in outcomes]
+    script.tables = list(writer.tables)
+    script.player = writer.tape.finish(wanted)
+
+
+def _read(done: Any, read: Sequence[str] | None) -> Any:
+    """An activity with nothing in the fields that nobody reads."""
+    if read is None:
+        return done
+    return type(done)(*(x if name in read else NOT_KEPT for name, x in zip(done._fields, done, strict=True)))
+
+
+def _found(shape: Any, writer: _Writer, wanted: list[Any]) -> _Found:
+    found: list[Any] = []
+    for x in leaves((shape,)):
+        if isinstance(x, np.ndarray):
+            wanted.append(x)
+            found.append(_Wanted(len(wanted) - 1))
+        else:
+            found.append(x)
+    make = maker((shape,))
+    return _Found(lambda given: make(given)[0], found)
+
+
+# --- played ------------------------------------------------------------------------------------------
+
+
+def _play(
+    script: _Script,
+    structures: Sequence[ReadyStructure],
+    futures: Futures,
+    level: Sequence[Any],
+    ledgers: Sequence[Ledger],
+) -> list[Outcome] | None:
+    """The block natively; None where its draws are not of the kind that the tape was written with."""
+    arrays: list[Any] = []
+    lucks: list[Luck] = []
+    paths = ledgers[0].paths
+    given = _from_outside(structures, futures, level)
+    for handed, one in zip(script.handed, given, strict=True):
+        flat = handed.take(one)
+        if not _alike(handed, flat):
+            return None
+        arrays += [_close_together(flat[i], paths) for i in handed.arrays]
+        lucks += [flat[i] for i in handed.lucks]
+    words = lucks[0].path if lucks else np.zeros(paths, dtype=np.uint64)
+    tables = [ledgers[which].table(name, key) for which, name, key in script.tables]
+    found, moved = script.player.play(arrays, lucks, tables, words)
+    for (which, name, key), some in zip(script.tables, moved.tolist(), strict=True):
+        if not some and name != "by_role":
+            del getattr(ledgers[which], name)[key]
+    activity = [one.of(found) for one in script.activity]
+    return [
+        Outcome(structure.lowered, ledger, state.of(found), activity, futures, [])
+        for structure, ledger, state in zip(structures, ledgers, script.states, strict=True)
+    ]
+
+
+def _from_outside(
+    structures: Sequence[ReadyStructure], futures: Futures, level: Sequence[Any]
+) -> Iterator[tuple[Any, ...]]:
+    """What each program is handed from outside, in the order in which they are called."""
+    draws = [own_draws(structure.lowered, futures.source, futures.rows) for structure in structures]
+    for row in range(futures.rows):
+        now = futures.now(row, ())
+        yield tuple(x for name, x in zip(now._fields, now, strict=True) if name != "due")
+        for drawn in draws:
+            yield drawn[row], at(futures.shock_runs, row), level[row]
+
+
+def _alike(handed: _Handed, flat: Sequence[Any]) -> bool:
+    """Whether draws are arrays, and numbers the numbers, that they were when the tape was written."""
+    numbers = [flat[i] for i in handed.numbers]
+    return (
+        NUMBERS.issuperset(map(type, numbers))
+        and tuple(numbers) == handed.values
+        and all(type(flat[i]) is np.ndarray for i in handed.arrays)
+        and all(type(flat[i]) is Luck for i in handed.lucks)
+    )
+
+
+def _close_together(x: Any, paths: int) -> Any:
+    if x.strides == (8,) and x.size == paths:
+        return x
+    return np.ascontiguousarray(np.broadcast_to(x, (paths,)))
