@@ -309,41 +309,39 @@ def _amount(x: Any, share: Any, side: Any, part: Any) -> Any:
 
 
 @part
+def _anything(source: Any, share: Any, side: Any, part: Any, first: Any, last: Any) -> Any:
+    """Whether any path has something to book: most amounts of most rows are nil."""
+    some = False
+    for i in range(first, last):
+        some |= _amount(_get(source, i), share, side, part) != 0.0
+    return some
+
+
+@part
 def _book_between(
-    call: Any,
-    numbers: Any,
-    targets: Any,
-    data: Any,
-    tables: Any,
-    moved: Any,
-    paths: Any,
-    first: Any,
-    last: Any,
+    call: Any, numbers: Any, targets: Any, data: Any, tables: Any, moved: Any, paths: Any, first: Any, last: Any
 ) -> None:
     at = call[4]
     share, side, part = numbers[at + 1], numbers[at + 2], numbers[at + 3]
     source = data[call[1]] if call[1] >= 0 else _0
     fixed = _amount(numbers[at], share, side, part)
+    if source == _0 and fixed == 0.0:
+        return
+    if source != _0 and not _anything(source, share, side, part, first, last):
+        return
     for k in range(call[2], call[2] + call[3]):
         table, sign = targets[k, 0], np.float64(targets[k, 2])
         into = data[tables + table] + U(8 * targets[k, 1] * paths)
-        some = False
+        moved[table] = True
         if source == _0:
-            some = fixed != 0.0
             for i in range(first, last):
                 _put(into, i, _get(into, i) + sign * fixed)
         elif side == 0.0 and share == 1.0 and part == 1.0:
             for i in range(first, last):
-                x = _get(source, i)
-                some |= x != 0.0
-                _put(into, i, _get(into, i) + sign * x)
+                _put(into, i, _get(into, i) + sign * _get(source, i))
         else:
             for i in range(first, last):
-                x = _amount(_get(source, i), share, side, part)
-                some |= x != 0.0
-                _put(into, i, _get(into, i) + sign * x)
-        if some:
-            moved[table] = True
+                _put(into, i, _get(into, i) + sign * _amount(_get(source, i), share, side, part))
 
 
 @kernel

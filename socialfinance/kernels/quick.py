@@ -41,9 +41,7 @@ WORTH_WATCHING = 8192
 """Paths that run on NumPy before anybody watches."""
 WORTH_COMPILING = 400_000
 """Rows x paths on NumPy after which a program is compiled: by then they have cost about as much."""
-WORTH_CALLING = 80
-"""Operations under which NumPy is as quick: to hand a row over takes about as long as twenty of its own."""
-MOST_PROGRAMS = 32
+MOST_PROGRAMS = 128
 """Programs kept for one function on one shape; what decides otherwise again is left to NumPy."""
 MOST_REMEMBERED = 10_000
 """Decisions remembered for one program."""
@@ -150,9 +148,6 @@ class Shape:
         try:
             program = trace(self.function, example, kinds, wide, fixed)
         except UntraceableError:
-            self.left_alone = True
-            return None
-        if sum(program.wide) < WORTH_CALLING:
             self.left_alone = True
             return None
         variant = Variant(program, len(kinds))

@@ -46,7 +46,6 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing known yet; the first block is watched, the second compiled."""
     monkeypatch.setattr(quick, "WORTH_WATCHING", 0)
     monkeypatch.setattr(quick, "WORTH_COMPILING", 1)
-    monkeypatch.setattr(quick, "WORTH_CALLING", 1)
     monkeypatch.setattr(quick, "_SHAPES", {})
     monkeypatch.delenv("SOCIALFINANCE_BACKEND", raising=False)
 
