@@ -5,11 +5,12 @@ Import this module only inside a function: it imports Numba (optional, a quarter
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from llvmlite import binding as llvm
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
@@ -28,6 +29,7 @@ _ADDED_UP, _MOST_ADDED_UP = quantiles.LARGEST_ADDED_UP, quantiles.MOST_ADDED_UP
 _NEAR_FROM = quantiles.NEAR_FROM
 _SCALE, _SPARE = 2.0**luck.PERSON_BITS, U(64 - luck.PERSON_BITS)
 _ALL = U(0xFFFFFFFFFFFFFFFF)
+_EIGHT = 8
 _DATA, _LANES = U(lanes.DATA), lanes.LANES
 _0, _1, _4, _12, _63, _64 = U(0), U(1), U(4), U(12), U(63), U(64)
 
@@ -129,22 +131,128 @@ def _words(key0: Any, key1: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> Any:
     return c0, c1, c2, c3
 
 
+class _Wide:
+    """Words of eight paths side by side, written for LLVM: the arithmetic of ``luck._multiply``."""
+
+    def __init__(self, builder: Any) -> None:
+        self.builder, self.word = builder, ir.IntType(64)
+        self.vector = ir.VectorType(self.word, _EIGHT)
+
+    def each(self, x: int) -> Any:
+        return ir.Constant(self.vector, [x] * _EIGHT)
+
+    def spread(self, x: Any) -> Any:
+        place = ir.IntType(32)
+        one = self.builder.insert_element(ir.Constant(self.vector, ir.Undefined), x, ir.Constant(place, 0))
+        return self.builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(place, _EIGHT), [0] * _EIGHT))
+
+    def _at(self, address: Any, place: int) -> Any:
+        there = self.builder.add(address, ir.Constant(self.word, 8 * _EIGHT * place))
+        return self.builder.inttoptr(there, self.vector.as_pointer())
+
+    def load(self, address: Any, place: int = 0) -> Any:
+        loaded = self.builder.load(self._at(address, place))
+        loaded.align = 8
+        return loaded
+
+    def store(self, value: Any, address: Any, place: int = 0) -> None:
+        self.builder.store(value, self._at(address, place)).align = 8
+
+    def product(self, a: int, b: Any) -> tuple[Any, Any]:
+        do, half, low = self.builder, self.each(32), self.each(0xFFFFFFFF)
+        a1, a0 = self.each(a >> 32), self.each(a & 0xFFFFFFFF)
+        b1, b0 = do.lshr(b, half), do.and_(b, low)
+        least = do.mul(a0, b0)
+        middle = do.add(do.mul(a1, b0), do.lshr(least, half))
+        other = do.add(do.mul(a0, b1), do.and_(middle, low))
+        high = do.add(do.add(do.mul(a1, b1), do.lshr(middle, half)), do.lshr(other, half))
+        return high, do.or_(do.shl(other, half), do.and_(least, low))
+
+    def words(self, paths: Any, keys: Sequence[Any], counter: Sequence[Any]) -> list[Any]:
+        """``luck.words`` of the counters ``[path + 1, *counter]``."""
+        do = self.builder
+        x = [do.add(paths, self.each(1)), *(self.spread(c) for c in counter)]
+        keys = [self.spread(key) for key in keys]
+        for _ in range(luck.ROUNDS):
+            (high0, low0), (high1, low1) = (self.product(luck.MULTIPLIERS[i], x[2 * i]) for i in (0, 1))
+            x = [do.xor(do.xor(high1, x[1]), keys[0]), low1, do.xor(do.xor(high0, x[3]), keys[1]), low0]
+            keys = [do.add(key, self.each(weyl)) for key, weyl in zip(keys, luck.WEYL, strict=True)]
+        return x
+
+
+@_intrinsic
+def _uniforms_of_eight(
+    typing: Any, paths: Any, key0: Any, key1: Any, period: Any, into: Any, row: Any
+) -> Any:
+    """Four rows of uniforms for the eight paths at an address; ``row`` is how many bytes lie between rows."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        wide, none = _Wide(builder), ir.Constant(ir.IntType(64), 0)
+        real = ir.VectorType(ir.DoubleType(), _EIGHT)
+        half, scale = (ir.Constant(real, [x] * _EIGHT) for x in (0.5, 2.0**-52))
+        at = args[4]
+        for word in wide.words(wide.load(args[0]), args[1:3], (args[3], none, none)):
+            unit = builder.uitofp(builder.lshr(word, wide.each(12)), real)
+            unit = builder.fmul(builder.fadd(unit, half), scale)
+            builder.store(unit, builder.inttoptr(at, real.as_pointer())).align = 8
+            at = builder.add(at, args[5])
+        return context.get_dummy_value()
+
+    u = types.uint64
+    return types.void(u, u, u, u, u, u), emit
+
+
+@_intrinsic
+def _first_bits_of_eight(
+    typing: Any, paths: Any, key0: Any, key1: Any, period: Any, threshold: Any, undecided: Any, below: Any
+) -> Any:
+    """Two batches of everybody's luck in the first group held to the threshold, eight paths side by side.
+
+    Addresses of eight words each: paths, thresholds, and, changed in place, who is undecided and below.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        wide, do = _Wide(builder), builder
+        paths, left, undecided, below = (wide.load(args[i]) for i in (0, 4, 5, 6))
+        for batch in range(2):
+            counter = (args[3], *(ir.Constant(ir.IntType(64), x) for x in (1, batch)))
+            for word in wide.words(paths, args[1:3], counter):
+                bit = do.sub(wide.each(0), do.lshr(left, wide.each(63)))
+                below = do.or_(below, do.and_(undecided, do.and_(bit, do.not_(word))))
+                undecided = do.and_(undecided, do.not_(do.xor(word, bit)))
+                left = do.shl(left, wide.each(1))
+        wide.store(undecided, args[5])
+        wide.store(below, args[6])
+        return context.get_dummy_value()
+
+    u = types.uint64
+    return types.void(u, u, u, u, u, u, u), emit
+
+
 @part
 def _unit(word: Any) -> Any:
     return (np.float64(word >> _12) + 0.5) * 2.0**-52
 
 
 @part
-def _below(group: Any, people: Any, threshold: Any, key0: Any, key1: Any, period: Any, path: Any) -> Any:
-    undecided, below = _ALL >> (_64 - people), _0
-    for batch in range(_BATCHES):
+def _below(
+    group: Any,
+    batch: Any,
+    undecided: Any,
+    below: Any,
+    threshold: Any,
+    key0: Any,
+    key1: Any,
+    period: Any,
+    path: Any,
+) -> Any:
+    while batch < _BATCHES and undecided != _0:
         for word in _words(key0, key1, path + _1, period, _1 + group, U(batch)):
             bit = _0 - (threshold >> _63)
             below |= undecided & bit & ~word
             undecided &= ~(word ^ bit)
             threshold <<= _1
-        if undecided == _0:
-            break
+        batch += 1
     return _ones(below)
 
 
@@ -153,26 +261,91 @@ def _mean(n: Any, p: Any) -> Any:
     return (0.0 if n < 0.0 else n) * (0.0 if p < 0.0 else 1.0 if p > 1.0 else p)
 
 
+def _first_bits_wide(
+    path: Words, key0: Any, key1: Any, period: Any, threshold: Words, undecided: Words, below: Words
+) -> None:
+    _first_bits_of_eight(
+        U(path.ctypes.data), key0, key1, period, U(threshold.ctypes.data), U(undecided.ctypes.data),
+        U(below.ctypes.data),
+    )  # fmt: skip
+
+
+def _first_bits_one_by_one(
+    path: Words, key0: Any, key1: Any, period: Any, threshold: Words, undecided: Words, below: Words
+) -> None:
+    for j in range(_EIGHT):
+        left = threshold[j]
+        for batch in range(2):
+            for word in _words(key0, key1, path[j] + _1, period, _1, U(batch)):
+                bit = _0 - (left >> _63)
+                below[j] |= undecided[j] & bit & ~word
+                undecided[j] &= ~(word ^ bit)
+                left <<= _1
+
+
+_WIDE = bool(llvm.get_host_cpu_features().get("avx512f"))
+"""Words side by side pay where a vector holds eight of them; the bits are the same either way."""
+_first_bits = part(_first_bits_wide if _WIDE else _first_bits_one_by_one)
+
+
 @part
-def _count(n: Any, p: Any, key0: Any, key1: Any, period: Any, path: Any) -> Any:
-    if key0 == _0 and key1 == _0:
-        return _mean(n, p)
+def _people(n: Any, p: Any) -> Any:
+    """People whose luck decides: none where it is plain how many succeed."""
+    if n <= 0.0 or p <= 0.0 or not n < _LARGEST or p != p or p >= 1.0:
+        return _0
+    return U(np.floor(n + 0.5))
+
+
+@part
+def _without_luck(n: Any, p: Any) -> Any:
+    """How many succeed where ``_people`` says none."""
     if n <= 0.0 or p <= 0.0:
         return 0.0
     if not n < _LARGEST or p != p:
         return np.nan
-    people = U(np.floor(n + 0.5))
-    if p >= 1.0:
-        return np.float64(people)
-    threshold = U(p * _SCALE) << _SPARE
-    total, group = _0, _0
-    while people > _64:
-        total += _below(group, _64, threshold, key0, key1, period, path)
-        people -= _64
-        group += _1
-    if people > _0:
-        total += _below(group, people, threshold, key0, key1, period, path)
-    return np.float64(total)
+    return np.floor(n + 0.5) if p >= 1.0 else 0.0
+
+
+@part
+def _count_between(
+    n: Any, step_n: Any, p: Any, step_p: Any, key: Any, paths: Any, into: Any, first: Any, last: Any
+) -> None:
+    """``luck.count`` of the paths from ``first`` to before ``last``; ``n``, ``p`` and ``into`` are addresses.
+
+    Eight paths side by side: two batches of words for all of their first groups, then one by one for whoever
+    is undecided still, and for further groups.
+    """
+    key0, key1, period = key
+    if key0 == _0 and key1 == _0:
+        for i in range(first, last):
+            _put(into, i, _mean(_get(n, i * step_n), _get(p, i * step_p)))
+        return
+    eight = np.zeros((5, _EIGHT), dtype=np.uint64)
+    path, people, threshold, undecided, below = eight
+    for start in range(first, last, _EIGHT):
+        size, anybody = min(_EIGHT, last - start), _0
+        for j in range(size):
+            at_n, at_p = _get(n, (start + j) * step_n), _get(p, (start + j) * step_p)
+            path[j], people[j], below[j] = paths[start + j], _people(at_n, at_p), _0
+            anybody |= people[j]
+            if people[j] == _0:
+                _put(into, start + j, _without_luck(at_n, at_p))
+            threshold[j] = U(at_p * _SCALE) << _SPARE if people[j] > _0 else _0
+            undecided[j] = _ALL >> (_64 - min(people[j], _64)) if people[j] > _0 else _0
+        if anybody == _0:
+            continue
+        _first_bits(path, key0, key1, period, threshold, undecided, below)
+        for j in range(size):
+            if people[j] > _0:
+                left = threshold[j] << U(8)
+                total = _below(_0, 2, undecided[j], below[j], left, key0, key1, period, path[j])
+                more, group = people[j], _1
+                while more > _64:
+                    more -= _64
+                    everybody = _ALL >> (_64 - min(more, _64))
+                    total += _below(group, 0, everybody, _0, threshold[j], key0, key1, period, path[j])
+                    group += _1
+                _put(into, start + j, np.float64(total))
 
 
 @kernel
@@ -186,28 +359,40 @@ def count_paths(
     counts: NDArray[np.float64],
 ) -> None:
     """``luck.count`` for every path; ``n`` and ``p`` hold one entry, or one per path."""
-    step_n, step_p = int(n.size > 1), int(p.size > 1)
-    for i in range(paths.size):
-        counts[i] = _count(n[i * step_n], p[i * step_p], key0, key1, period, paths[i])
+    _count_between(
+        U(n.ctypes.data), int(n.size > 1), U(p.ctypes.data), int(p.size > 1), (key0, key1, period),
+        paths, U(counts.ctypes.data), 0, paths.size,
+    )  # fmt: skip
+
+
+@part
+def _four_rows(key0: Any, key1: Any, four: Any, paths: Words, block: NDArray[np.float64], row: Any) -> None:
+    first, step = 0, U(8 * block.shape[1])
+    if _WIDE:
+        while first + _EIGHT <= paths.size:
+            into = U(block.ctypes.data) + U(row) * step + U(8 * first)
+            _uniforms_of_eight(U(paths.ctypes.data) + U(8 * first), key0, key1, four, into, step)
+            first += _EIGHT
+    for i in range(first, paths.size):
+        drawn = _words(key0, key1, paths[i] + _1, four, _0, _0)
+        block[row, i], block[row + 1, i] = _unit(drawn[0]), _unit(drawn[1])
+        block[row + 2, i], block[row + 3, i] = _unit(drawn[2]), _unit(drawn[3])
 
 
 @kernel
 def uniform_rows(
     key0: np.uint64, key1: np.uint64, first: np.uint64, paths: Words, block: NDArray[np.float64]
 ) -> None:
-    """``luck.uniform`` for the periods from ``first`` on, into the rows of ``block``."""
+    """``luck.uniform`` for the periods from ``first`` on, into the rows of ``block``; both contiguous."""
     row, rows = 0, len(block)
     while row < rows:
         four, skip = (first + U(row)) // _4, int((first + U(row)) % _4)
         take = min(4 - skip, rows - row)
-        for i in range(paths.size):
-            drawn = _words(key0, key1, paths[i] + _1, four, _0, _0)
-            if take == 4:
-                block[row, i] = _unit(drawn[0])
-                block[row + 1, i] = _unit(drawn[1])
-                block[row + 2, i] = _unit(drawn[2])
-                block[row + 3, i] = _unit(drawn[3])
-            else:
+        if take == 4:
+            _four_rows(key0, key1, four, paths, block, row)
+        else:
+            for i in range(paths.size):
+                drawn = _words(key0, key1, paths[i] + _1, four, _0, _0)
                 for k in range(take):
                     block[row + k, i] = _unit(drawn[skip + k])
         row += take
@@ -285,21 +470,6 @@ def binomial_added_up(
 
 
 @part
-def _count_between(call: Any, numbers: Any, data: Any, keys: Any, paths: Any, first: Any, last: Any) -> None:
-    n, p = numbers[call[5]], numbers[call[5] + 1]
-    n_at = data[call[1]] if call[1] >= 0 else _0
-    p_at = data[call[2]] if call[2] >= 0 else _0
-    key0, key1, period = keys[call[3], 0], keys[call[3], 1], keys[call[3], 2]
-    into = data[call[4]]
-    for i in range(first, last):
-        if n_at != _0:
-            n = _get(n_at, i)
-        if p_at != _0:
-            p = _get(p_at, i)
-        _put(into, i, _count(n, p, key0, key1, period, paths[i]))
-
-
-@part
 def _amount(x: Any, share: Any, side: Any, part: Any) -> Any:
     x = x * share
     if side != 0.0:
@@ -319,7 +489,15 @@ def _anything(source: Any, share: Any, side: Any, part: Any, first: Any, last: A
 
 @part
 def _book_between(
-    call: Any, numbers: Any, targets: Any, data: Any, tables: Any, moved: Any, paths: Any, first: Any, last: Any
+    call: Any,
+    numbers: Any,
+    targets: Any,
+    data: Any,
+    tables: Any,
+    moved: Any,
+    paths: Any,
+    first: Any,
+    last: Any,
 ) -> None:
     at = call[4]
     share, side, part = numbers[at + 1], numbers[at + 2], numbers[at + 3]
@@ -359,7 +537,7 @@ def play_tape(
     out: NDArray[np.float64],
     chunk: int,
 ) -> None:
-    """All calls of a ``tape`` for ``chunk`` paths after the other; a rest of under half a chunk goes along."""
+    """All calls of a ``tape``, ``chunk`` paths at a time; a rest of under half a chunk goes along."""
     data = np.empty(objects.size, dtype=np.uint64)
     for i in range(objects.size):
         data[i] = _word_at(U(objects[i]), _DATA)
@@ -382,7 +560,12 @@ def play_tape(
                     last - _LANES,
                 )
             elif call[0] == 1:
-                _count_between(call, numbers, data, keys, paths, first, last)
+                n = data[call[1]] if call[1] >= 0 else at_numbers + U(8 * call[5])
+                p = data[call[2]] if call[2] >= 0 else at_numbers + U(8 * call[5] + 8)
+                key = keys[call[3], 0], keys[call[3], 1], keys[call[3], 2]
+                _count_between(
+                    n, int(call[1] >= 0), p, int(call[2] >= 0), key, paths, data[call[4]], first, last
+                )
             else:
                 _book_between(call, numbers, targets, data, tables, moved, paths.size, first, last)
         first = last

@@ -192,9 +192,9 @@ class Player:
         )  # fmt: skip
         self.wide, self.kept = np.array(tape.wide, dtype=np.intp), np.array(tape.kept, dtype=np.intp)
         self.numbers = np.array(tape.numbers)
-        self.targets = np.array(
-            [(x.table, x.line, x.sign) for x in tape.targets], dtype=np.int64
-        ).reshape(-1, 3)
+        self.targets = np.array([(x.table, x.line, x.sign) for x in tape.targets], dtype=np.int64).reshape(
+            -1, 3
+        )
         self.constants = list(tape.constants)
         at = {"place": 0, "outside": size}
         at["wanted"] = at["outside"] + tape.outside
