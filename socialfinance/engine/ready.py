@@ -222,8 +222,10 @@ def first_year(ready: ReadyPortfolio, deal: ReadyDeal) -> int:
 
 def on_years(ready: ReadyPortfolio, deal: ReadyDeal, amounts: Any) -> Any:
     """``(year, path)`` of the deal's financial years on the portfolio's, nil elsewhere."""
-    placed = np.zeros((len(ready.calendar.financial_years), *amounts.shape[1:]))
-    first = first_year(ready, deal)
+    years, first = len(ready.calendar.financial_years), first_year(ready, deal)
+    if len(amounts) == years:
+        return amounts
+    placed = np.zeros((years, *amounts.shape[1:]))
     placed[first : first + len(amounts)] = amounts
     return placed
 

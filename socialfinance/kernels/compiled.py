@@ -29,7 +29,7 @@ _ADDED_UP, _MOST_ADDED_UP = quantiles.LARGEST_ADDED_UP, quantiles.MOST_ADDED_UP
 _NEAR_FROM = quantiles.NEAR_FROM
 _SCALE, _SPARE = 2.0**luck.PERSON_BITS, U(64 - luck.PERSON_BITS)
 _ALL = U(0xFFFFFFFFFFFFFFFF)
-_EIGHT = 8
+_EIGHT, _TOGETHER, _IN_CACHE = 8, 32, 1024
 _DATA, _LANES = U(lanes.DATA), lanes.LANES
 _0, _1, _4, _12, _63, _64 = U(0), U(1), U(4), U(12), U(63), U(64)
 
@@ -407,16 +407,47 @@ def counts_added_up(
     where: NDArray[np.bool_],
     found: NDArray[np.float64],
 ) -> None:
-    """Gamma–Poisson counts by adding p(k) up to u: ``distributions.counts`` for every path."""
-    for i in range(u.size):
-        if where[i]:
-            p, total, k = start[i], start[i], 0.0
-            share = mean[i] / (1.0 + dispersion * mean[i])
-            while total < u[i] and p > 0.0 and k < 1e6:
-                p = p * (((1.0 + k * dispersion) / (k + 1.0)) * share)
-                total = total + p
-                k += 1.0
-            found[i] = k
+    """Gamma–Poisson counts by adding p(k) up to u: ``distributions.counts`` for every path.
+
+    ``_TOGETHER`` paths at a time, until the last of them is there; a count no longer moves once it is.
+    """
+    p, total, share, sought, k_of = np.zeros((5, _TOGETHER))
+    for first in range(0, u.size, _TOGETHER):
+        size = min(_TOGETHER, u.size - first)
+        for j in range(size):
+            i = first + j
+            p[j], total[j], k_of[j] = start[i], start[i], 0.0
+            share[j] = mean[i] / (1.0 + dispersion * mean[i])
+            sought[j] = u[i] if where[i] else -1.0
+        k, going = 0.0, True
+        while going and k < 1e6:
+            step, going = (1.0 + k * dispersion) / (k + 1.0), False
+            for j in range(size):
+                on = (total[j] < sought[j]) & (p[j] > 0.0)
+                k_of[j] += 1.0 if on else 0.0
+                going |= on
+                p[j] = p[j] * (step * share[j])
+                total[j] = total[j] + p[j]
+            k += 1.0
+        for j in range(size):
+            if where[first + j]:
+                found[first + j] = k_of[j]
+
+
+@kernel
+def sums_and_present(
+    flows: NDArray[np.float64],
+    factors: NDArray[np.float64],
+    total: NDArray[np.float64],
+    present: NDArray[np.float64],
+) -> None:
+    """Sums over rows in their order, plain and each row by its factor, in one pass over memory."""
+    for first in range(0, total.size, _IN_CACHE):
+        last = min(first + _IN_CACHE, total.size)
+        for row in range(len(flows)):
+            for i in range(first, last):
+                total[i] = total[i] + flows[row, i]
+                present[i] = present[i] + flows[row, i] * factors[row]
 
 
 @part
@@ -499,6 +530,7 @@ def _book_between(
     first: Any,
     last: Any,
 ) -> None:
+    """An amount of the paths from ``first`` to before ``last``, added to its lines."""
     at = call[4]
     share, side, part = numbers[at + 1], numbers[at + 2], numbers[at + 3]
     source = data[call[1]] if call[1] >= 0 else _0
@@ -508,8 +540,8 @@ def _book_between(
     if source != _0 and not _anything(source, share, side, part, first, last):
         return
     for k in range(call[2], call[2] + call[3]):
-        table, sign = targets[k, 0], np.float64(targets[k, 2])
-        into = data[tables + table] + U(8 * targets[k, 1] * paths)
+        table, line, sign = targets[k, 0], targets[k, 1], np.float64(targets[k, 2])
+        into = data[tables + table] + U(8 * line * paths)
         moved[table] = True
         if source == _0:
             for i in range(first, last):

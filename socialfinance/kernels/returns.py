@@ -99,6 +99,21 @@ def npv(flows: ArrayLike, annual_rate: ArrayLike, periods_per_year: int = 4) -> 
     return total
 
 
+def sum_and_npv(flows: ArrayLike, annual_rate: float, periods_per_year: int = 4) -> tuple[Floats, Floats]:
+    """Sum of flows over rows, and their :func:`npv`; pounds, ``(path,)`` each."""
+    flows = np.ascontiguousarray(flows, dtype=np.float64)
+    fast = loaded_compiled()
+    total, present = np.zeros((2, flows.shape[1]))
+    growth = np.log1p(np.asarray(annual_rate, dtype=np.float64)) / periods_per_year
+    factors = np.array([np.exp(-period * growth) for period in range(len(flows))])
+    if fast is not None:
+        fast.sums_and_present(flows, factors, total, present)
+        return total, present
+    for flow, factor in zip(flows, factors, strict=True):
+        total, present = total + flow, present + flow * factor
+    return total, present
+
+
 def xirr(dates: Sequence[date], flows: Sequence[float]) -> IrrResult:
     """IRR of one dated series, ACT/365: sum of flow (1 + r)^(-days / 365) = 0, day 0 the first flow.
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from socialfinance.core.ledger import Ledger
-from socialfinance.kernels.returns import irr_with_status, npv
+from socialfinance.kernels.returns import irr_with_status, sum_and_npv
 
 Array = NDArray[np.float64]
 PENNY = 0.005
@@ -41,7 +41,7 @@ def investor_figures(
     net = back - paid_in
     drawn, received = sum_rows(paid_in), sum_rows(back)
     rate, status = irr_with_status(net)
-    gain, present = received - drawn, _present(net, annual_discount, first_row)
+    gain, present = received - drawn, _present(net, annual_discount, first_row)[1]
     return {
         "drawn": ("pounds", drawn),
         "received": ("pounds", received),
@@ -66,14 +66,15 @@ def payer_figures(
     it paid under the deal less what came back; the same discounted to the portfolio's row 0, ``first_row``
     rows before the first of these, end in _pv. never_pays_for_itself: here it saves less than it pays.
     """
-    net_cost, saving = -sum_rows(net), sum_rows(saved)
-    net_cost_pv = -_present(net, annual_discount, first_row)
+    received, present = _present(net, annual_discount, first_row)
+    saving, saving_pv = _present(saved, annual_discount, first_row)
+    net_cost, net_cost_pv = -received, -present
     return {
         "paid": ("pounds", net_cost + saving),
         "saving": ("pounds", saving),
         "net_cost": ("pounds", net_cost),
         "net_cost_pv": ("pounds", net_cost_pv),
-        "paid_pv": ("pounds", net_cost_pv + _present(saved, annual_discount, first_row)),
+        "paid_pv": ("pounds", net_cost_pv + saving_pv),
         "never_pays_for_itself": ("share of paths", (net_cost > PENNY).astype(float)),
     }
 
@@ -93,10 +94,10 @@ def guarantor_figures(calls: Array, fees: Array, recoveries: Array) -> dict[str,
     }
 
 
-def _present(flows: Array, annual_rate: float, first_row: int) -> Array:
-    """NPV at the portfolio's row 0 of flows whose own first row is ``first_row`` of the portfolio."""
-    value: Array = npv(flows, annual_rate) * (1.0 + annual_rate) ** (-first_row / 4)
-    return value
+def _present(flows: Array, annual_rate: float, first_row: int) -> tuple[Array, Array]:
+    """Sum, and NPV at the portfolio's row 0, of flows whose own first row is its row ``first_row``."""
+    total, present = sum_and_npv(flows, annual_rate)
+    return total, present * (1.0 + annual_rate) ** (-first_row / 4)
 
 
 def by_year(rows: Array, year_of_row: Sequence[int]) -> Array:
