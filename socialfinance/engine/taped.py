@@ -23,7 +23,8 @@ from socialfinance.engine import deal as row_by_row
 from socialfinance.engine.deal import Booking, Outcome, RowWatcher, own_draws
 from socialfinance.engine.ready import ReadyDeal, ReadyStructure
 from socialfinance.instruments.base import Now
-from socialfinance.kernels.luck import Luck
+from socialfinance.kernels.luck import Luck, Quantile
+from socialfinance.kernels.quick import FEWEST, wanted
 from socialfinance.kernels.tracing import NUMBERS, leaves, maker, rebuilt, taker
 from socialfinance.programmes.base import Futures
 from socialfinance.scenarios.sources import at
@@ -93,7 +94,7 @@ def run(
 
     ``structures`` are the deal's own, with variation, or its comparators.
     """
-    if any(one.cash for one in structures) or any(one.journal is not None or one.books for one in ledgers):
+    if not _can_be_taped(structures, ledgers):
         return row_by_row.run(ready, structures, futures, level, ledgers)
     key = tuple(map(id, structures)), tuple((one.watched, one.watch) for one in ledgers), whole
     script = _SCRIPTS.setdefault(ready, {}).setdefault(key, _Script())
@@ -108,6 +109,15 @@ def run(
     outcomes = row_by_row.run(ready, structures, futures, level, ledgers, watcher)
     script.worth_writing = watcher.all_compiled and script.player is None and not script.hopeless
     return outcomes
+
+
+def _can_be_taped(structures: Sequence[ReadyStructure], ledgers: Sequence[Ledger]) -> bool:
+    return (
+        wanted()
+        and ledgers[0].paths >= FEWEST
+        and not any(structure.cash for structure in structures)
+        and not any(ledger.journal is not None or ledger.books for ledger in ledgers)
+    )
 
 
 # --- written -----------------------------------------------------------------------------------------
@@ -136,7 +146,7 @@ class _Writer(RowWatcher):
         for i, leaf in enumerate(places):
             x = flat[leaf]
             if leaf in run.luck:
-                self.tape.hand_in_luck(_plain(x))
+                self.tape.hand_in_luck(x)
                 lucks.append(i)
             elif leaf in run.wide and isinstance(x, np.ndarray):
                 self.tape.hand_in(x)
@@ -185,12 +195,6 @@ def _outside(given: tuple[Any, ...]) -> tuple[Any, ...]:
     if isinstance(now, Now):
         return now.drawn, now.shock, now.level
     return tuple(x for name, x in zip(now._fields, now, strict=True) if name != "due")
-
-
-def _plain(luck: Any) -> Luck:
-    if not isinstance(luck, Luck) or luck.key0 == luck.key1 == 0:
-        raise _CannotError
-    return luck
 
 
 def _write(
@@ -256,7 +260,7 @@ def _play(
 ) -> list[Outcome] | None:
     """The block natively; None where its draws are not of the kind that the tape was written with."""
     arrays: list[Any] = []
-    lucks: list[Luck] = []
+    lucks: list[Luck | Quantile] = []
     paths = ledgers[0].paths
     given = _from_outside(structures, futures, level)
     for handed, one in zip(script.handed, given, strict=True):
@@ -265,9 +269,14 @@ def _play(
             return None
         arrays += [_close_together(flat[i], paths) for i in handed.arrays]
         lucks += [flat[i] for i in handed.lucks]
-    words = lucks[0].path if lucks else np.zeros(paths, dtype=np.uint64)
+    words = next((x.path for x in lucks if isinstance(x, Luck)), np.zeros(paths, dtype=np.uint64))
     tables = [ledgers[which].table(name, key) for which, name, key in script.tables]
     found, moved = script.player.play(arrays, lucks, tables, words)
+    if found is None:
+        script.player, script.hopeless = None, True
+        for which, name, key in script.tables:
+            del getattr(ledgers[which], name)[key]
+        return None
     for (which, name, key), some in zip(script.tables, moved.tolist(), strict=True):
         if not some and name != "by_role":
             del getattr(ledgers[which], name)[key]
@@ -297,7 +306,7 @@ def _alike(handed: _Handed, flat: Sequence[Any]) -> bool:
         NUMBERS.issuperset(map(type, numbers))
         and tuple(numbers) == handed.values
         and all(type(flat[i]) is np.ndarray for i in handed.arrays)
-        and all(type(flat[i]) is Luck for i in handed.lucks)
+        and not any(isinstance(flat[i], Quantile) and flat[i].near for i in handed.lucks)
     )
 
 

@@ -261,18 +261,28 @@ def _mean(n: Any, p: Any) -> Any:
     return (0.0 if n < 0.0 else n) * (0.0 if p < 0.0 else 1.0 if p > 1.0 else p)
 
 
-def _first_bits_wide(
-    path: Words, key0: Any, key1: Any, period: Any, threshold: Words, undecided: Words, below: Words
-) -> None:
-    _first_bits_of_eight(
-        U(path.ctypes.data), key0, key1, period, U(threshold.ctypes.data), U(undecided.ctypes.data),
-        U(below.ctypes.data),
-    )  # fmt: skip
+_WIDE = bool(llvm.get_host_cpu_features().get("avx512f"))
+"""Words side by side pay where a vector holds eight of them; the bits are the same either way."""
 
 
-def _first_bits_one_by_one(
-    path: Words, key0: Any, key1: Any, period: Any, threshold: Words, undecided: Words, below: Words
-) -> None:
+@part
+def _first_bits(
+    path: Words,
+    key0: Any,
+    key1: Any,
+    period: Any,
+    threshold: Words,
+    undecided: Words,
+    below: Words,
+    wide: bool,
+) -> None:  # fmt: skip
+    """Two batches of luck of a first group of people held to a threshold, for eight paths, in place."""
+    if wide:
+        _first_bits_of_eight(
+            U(path.ctypes.data), key0, key1, period, U(threshold.ctypes.data), U(undecided.ctypes.data),
+            U(below.ctypes.data),
+        )  # fmt: skip
+        return
     for j in range(_EIGHT):
         left = threshold[j]
         for batch in range(2):
@@ -281,11 +291,6 @@ def _first_bits_one_by_one(
                 below[j] |= undecided[j] & bit & ~word
                 undecided[j] &= ~(word ^ bit)
                 left <<= _1
-
-
-_WIDE = bool(llvm.get_host_cpu_features().get("avx512f"))
-"""Words side by side pay where a vector holds eight of them; the bits are the same either way."""
-_first_bits = part(_first_bits_wide if _WIDE else _first_bits_one_by_one)
 
 
 @part
@@ -334,7 +339,7 @@ def _count_between(
             undecided[j] = _ALL >> (_64 - min(people[j], _64)) if people[j] > _0 else _0
         if anybody == _0:
             continue
-        _first_bits(path, key0, key1, period, threshold, undecided, below)
+        _first_bits(path, key0, key1, period, threshold, undecided, below, _WIDE)
         for j in range(size):
             if people[j] > _0:
                 left = threshold[j] << U(8)
@@ -366,9 +371,11 @@ def count_paths(
 
 
 @part
-def _four_rows(key0: Any, key1: Any, four: Any, paths: Words, block: NDArray[np.float64], row: Any) -> None:
+def _four_rows(
+    key0: Any, key1: Any, four: Any, paths: Words, block: NDArray[np.float64], row: Any, wide: bool
+) -> None:
     first, step = 0, U(8 * block.shape[1])
-    if _WIDE:
+    if wide:
         while first + _EIGHT <= paths.size:
             into = U(block.ctypes.data) + U(row) * step + U(8 * first)
             _uniforms_of_eight(U(paths.ctypes.data) + U(8 * first), key0, key1, four, into, step)
@@ -389,7 +396,7 @@ def uniform_rows(
         four, skip = (first + U(row)) // _4, int((first + U(row)) % _4)
         take = min(4 - skip, rows - row)
         if take == 4:
-            _four_rows(key0, key1, four, paths, block, row)
+            _four_rows(key0, key1, four, paths, block, row, _WIDE)
         else:
             for i in range(paths.size):
                 drawn = _words(key0, key1, paths[i] + _1, four, _0, _0)
@@ -501,6 +508,18 @@ def binomial_added_up(
 
 
 @part
+def _quantile_between(
+    n: Any, step_n: Any, p: Any, step_p: Any, u: Any, into: Any, first: Any, last: Any
+) -> Any:
+    for i in range(first, last):
+        counted = _binomial(_get(n, i * step_n), _get(p, i * step_p), _get(u, i), False)
+        if counted < 0.0:
+            return False
+        _put(into, i, counted)
+    return True
+
+
+@part
 def _amount(x: Any, share: Any, side: Any, part: Any) -> Any:
     x = x * share
     if side != 0.0:
@@ -563,13 +582,18 @@ def play_tape(
     wide: NDArray[np.uintp],
     kept: NDArray[np.uintp],
     keys: Words,
+    uniforms: Words,
     paths: Words,
     tables: int,
     moved: NDArray[np.bool_],
     out: NDArray[np.float64],
     chunk: int,
-) -> None:
-    """All calls of a ``tape``, ``chunk`` paths at a time; a rest of under half a chunk goes along."""
+) -> bool:
+    """All calls of a ``tape``, ``chunk`` paths at a time; a rest of under half a chunk goes along.
+
+    ``uniforms`` has, by luck, the address of those whose quantile counts people, nought where people have
+    keys. False where a count is too large to be added up: what was written so far is then of no use.
+    """
     data = np.empty(objects.size, dtype=np.uint64)
     for i in range(objects.size):
         data[i] = _word_at(U(objects[i]), _DATA)
@@ -595,9 +619,14 @@ def play_tape(
                 n = data[call[1]] if call[1] >= 0 else at_numbers + U(8 * call[5])
                 p = data[call[2]] if call[2] >= 0 else at_numbers + U(8 * call[5] + 8)
                 key = keys[call[3], 0], keys[call[3], 1], keys[call[3], 2]
-                _count_between(
-                    n, int(call[1] >= 0), p, int(call[2] >= 0), key, paths, data[call[4]], first, last
-                )
+                steps = int(call[1] >= 0), int(call[2] >= 0)
+                if uniforms[call[3]] == _0:
+                    _count_between(n, steps[0], p, steps[1], key, paths, data[call[4]], first, last)
+                elif not _quantile_between(
+                    n, steps[0], p, steps[1], uniforms[call[3]], data[call[4]], first, last
+                ):
+                    return False
             else:
                 _book_between(call, numbers, targets, data, tables, moved, paths.size, first, last)
         first = last
+    return True

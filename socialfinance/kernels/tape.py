@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from socialfinance.kernels.backend import loaded_compiled
 from socialfinance.kernels.lanes import Compiled, Ran, value_of
-from socialfinance.kernels.luck import Luck
+from socialfinance.kernels.luck import Luck, Quantile
 
 CHUNK = 512
 """Paths done at a time: what a row reads and makes of them fits into the cache of a core."""
@@ -123,7 +123,7 @@ class Tape:
                 )  # fmt: skip
         self.calls.append(Call(NOTHING, (*wide, *kept), (), ()))
 
-    def hand_in_luck(self, luck: Luck) -> int:
+    def hand_in_luck(self, luck: Luck | Quantile) -> int:
         """Luck from outside; its number among lucks."""
         self.lucks += 1
         self._known[id(luck)] = self.lucks - 1
@@ -223,9 +223,9 @@ class Player:
                 call[1] = where[call[1]]
 
     def play(
-        self, outside: Sequence[NDArray[np.float64]], lucks: Sequence[Luck],
+        self, outside: Sequence[NDArray[np.float64]], lucks: Sequence[Luck | Quantile],
         tables: Sequence[NDArray[np.float64]], paths: NDArray[np.uint64],
-    ) -> tuple[list[NDArray[np.float64]], NDArray[np.bool_]]:  # fmt: skip
+    ) -> tuple[list[NDArray[np.float64]] | None, NDArray[np.bool_]]:  # fmt: skip
         """The arrays that were wanted, in order; and by table, whether anything but nil was booked in it."""
         count = len(paths)
         places = np.empty((self.size, count))
@@ -233,13 +233,18 @@ class Player:
         constants = [np.full(count, value) for value in self.constants]
         arrays = [*places, *outside, *made, *constants, *tables]
         objects = np.array(list(map(id, arrays)), dtype=np.uintp)
-        keys = np.array([(x.key0, x.key1, x.period) for x in lucks], dtype=np.uint64).reshape(-1, 3)
+        keys = np.array(
+            [(x.key0, x.key1, x.period) if isinstance(x, Luck) else (0, 0, 0) for x in lucks],
+            dtype=np.uint64,
+        ).reshape(-1, 3)
+        spread = [None if isinstance(x, Luck) else np.ascontiguousarray(x.u) for x in lucks]
+        uniforms = np.array([0 if u is None else u.ctypes.data for u in spread], dtype=np.uint64)
         moved = np.zeros(len(tables), dtype=np.bool_)
         fast = loaded_compiled()
         assert fast is not None
-        fast.play_tape(
+        done = fast.play_tape(
             self.calls, self.numbers, self.targets, objects, objects[self.wide], objects[self.kept], keys,
-            np.ascontiguousarray(paths, dtype=np.uint64), self.first_table, moved,
+            uniforms, np.ascontiguousarray(paths, dtype=np.uint64), self.first_table, moved,
             np.empty(self.scalars), CHUNK,
         )  # fmt: skip
-        return [arrays[at] for at in self.wanted], moved
+        return [arrays[at] for at in self.wanted] if done else None, moved

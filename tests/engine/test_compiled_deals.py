@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +14,15 @@ import numpy as np
 import pytest
 
 import socialfinance as sf
+from socialfinance.core.ledger import Ledger
+from socialfinance.engine import taped
 from socialfinance.engine.accumulate import Block
 from socialfinance.engine.block import run_block
-from socialfinance.engine.ready import prepare
+from socialfinance.engine.ready import ReadyPortfolio, prepare
 from socialfinance.engine.run import simulate
+from socialfinance.engine.sampling import streams
 from socialfinance.funds.portfolio import Portfolio
-from socialfinance.kernels import quick
+from socialfinance.kernels import compiled, quick
 from socialfinance.kernels.elementwise import (
     both,
     either,
@@ -31,6 +36,7 @@ from socialfinance.kernels.elementwise import (
     whole,
 )
 from socialfinance.kernels.luck import Luck, count
+from socialfinance.scenarios.points import Points
 from tests.bench.reference import reference_fund
 from tests.contracts.test_contract_six import portfolio as everything
 
@@ -77,12 +83,18 @@ def programs(module: str = "") -> list[Any]:
 
 
 def hold_to_numpy(portfolio: Portfolio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows watched, compiled, on a tape; then other futures from the tape, and more of them."""
     ready = prepare(portfolio)
     plain = on_numpy(monkeypatch, lambda: run_block(ready, 3, 0, PATHS))
     assert not programs()
-    for _ in range(3):
+    for _ in range(4):
         same(run_block(ready, 3, 0, PATHS), plain)
     assert programs()
+    for seed, first, paths in ((3, 900, PATHS), (5, 0, 1100), (3, 7, 8)):
+        other = on_numpy(monkeypatch, lambda s=seed, f=first, n=paths: run_block(ready, s, f, n))
+        same(run_block(ready, seed, first, paths), other)
+    for deal in ready.deals:
+        assert all(script.player is not None for script in taped._SCRIPTS[deal].values()), deal.name
 
 
 def test_a_bond_with_everything(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,6 +132,79 @@ def test_neither_chunk_nor_backend_matters(monkeypatch: pytest.MonkeyPatch) -> N
         assert made.measures_rows == plain.measures_rows
         assert made.flow_rows == plain.flow_rows
         assert (made.backend, plain.backend) == ("compiled", "numba")
+
+
+def scripts(ready: ReadyPortfolio) -> list[Any]:
+    return [script for deal in ready.deals for script in taped._SCRIPTS[deal].values()]
+
+
+@pytest.mark.parametrize(("people", "taped_too"), [(14.0, True), (400.0, False)])
+def test_futures_spread_on_purpose_go_onto_a_tape(
+    people: float, taped_too: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A count by its quantile is added up natively; where people are many the deal stays with its rows."""
+    fund = with_people(reference_fund(1, 12), people)
+    ready = replace(prepare(fund), points=Points(3, 512, [streams(prepare(fund))]))
+    for first in (0, 512, 1024, 1536, 2048):
+        plain = on_numpy(monkeypatch, lambda first=first: run_block(ready, 3, first, 512))
+        same(run_block(ready, 3, first, 512), plain)
+    assert all((script.player is not None) == taped_too for script in scripts(ready))
+    assert all(script.hopeless != taped_too for script in scripts(ready))
+
+
+def with_people(fund: Portfolio, people: float) -> Portfolio:
+    raw = fund.model_dump(mode="json", exclude_unset=True)
+    for deal in raw["deals"].values():
+        deal["programme"]["referrals"]["per_quarter"] = people
+    return Portfolio.model_validate_json(json.dumps(raw))
+
+
+def test_draws_of_another_kind_stay_with_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tape knows numbers that a driver had when it was written; with another it is not played."""
+    ready = prepare(reference_fund(1, 12))
+    deal = ready.deals[0]
+    for _ in range(4):
+        run_block(ready, 3, 0, PATHS)
+    script = taped._SCRIPTS[deal][next(iter(taped._SCRIPTS[deal]))]
+    handed = script.handed[0]
+    flat: list[Any] = [np.zeros(PATHS)] * (1 + max(*handed.numbers, *handed.arrays, *handed.lucks))
+    for place, value in zip(handed.numbers, handed.values, strict=True):
+        flat[place] = value
+    for place in handed.lucks:
+        flat[place] = Luck(1, 2, 3, np.arange(PATHS, dtype=np.uint64))
+    assert taped._alike(handed, flat)
+    for other in (flat[handed.numbers[0]] + 1.0, np.zeros(PATHS)):
+        assert not taped._alike(handed, [*flat[: handed.numbers[0]], other, *flat[handed.numbers[0] + 1 :]])
+    at = handed.arrays[0]
+    assert not taped._alike(handed, [*flat[:at], 1.0, *flat[at + 1 :]])
+
+
+def test_few_paths_and_a_journal_stay_with_their_rows() -> None:
+    ready = prepare(reference_fund(1, 12))
+    deal = ready.deals[0]
+    for paths, journal, can in ((8, False, True), (7, False, False), (8, True, False)):
+        ledger = Ledger(deal.calendar.year_of_row, paths, journal)
+        assert taped._can_be_taped((deal.own,), (ledger,)) is can
+
+
+def test_words_side_by_side_are_those_one_by_one() -> None:
+    """Eight paths in vectors, and what stands in for it where a processor has none so wide."""
+    rng, everybody = np.random.default_rng(5), np.uint64(0xFFFFFFFFFFFFFFFF)
+    paths, threshold = (
+        rng.integers(0, 2**40, 8).astype(np.uint64),
+        rng.integers(0, 2**63, 8).astype(np.uint64),
+    )
+    key = np.uint64(11), np.uint64(13), np.uint64(4)
+    found = []
+    for wide in (True, False):
+        undecided, below = np.full(8, everybody), np.zeros(8, dtype=np.uint64)
+        compiled._first_bits(paths, *key, threshold, undecided, below, wide)
+        found.append((undecided.tolist(), below.tolist()))
+    assert found[0] == found[1]
+    rows = np.empty((2, 4, 11))
+    for wide, row in zip((True, False), rows, strict=True):
+        compiled._four_rows(*key, np.arange(11, dtype=np.uint64), row, 0, wide)
+    assert np.array_equal(rows[0], rows[1])
 
 
 def test_a_short_run_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
