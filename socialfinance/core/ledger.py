@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -191,7 +192,7 @@ class Ledger:
     def of(self, payer: str | None = None, payee: str | None = None, reason: str | None = None) -> Any:
         """Gross payments ``(year, path)`` of every leg that matches; ``0.0`` where none does."""
         total: Any = 0.0
-        for (a, b, why), amounts in self.by_year.items():
+        for (a, b, why), amounts in sorted(self.by_year.items(), key=itemgetter(0)):
             if payer in (None, a) and payee in (None, b) and reason in (None, why):
                 total = total + amounts
         return total

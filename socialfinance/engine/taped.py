@@ -4,14 +4,13 @@ A deal takes the same way in every block. When all rows of one block ran compile
 by a small block (``SMALL`` paths, thrown away) with a tape at its side; from then on the tape is played:
 draws are handed in, and the ledger, the last state and what is counted of each row come out, with the same
 bits. Whatever a tape cannot know is left to ``deal.run``: draws of another kind than those it was written
-with (a driver that turns from a number into draws), luck as a quantile, a journal, books, cash that was
-returned.
+with (a driver that turns from a number into draws), a journal, books, cash that was returned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count as count_from_nought
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -64,22 +63,30 @@ class _Wanted(NamedTuple):
     place: int
 
 
+class _Script(NamedTuple):
+    """What is needed to play a deal under some structures."""
+
+    player: Any
+    over: int
+    """rows that are over"""
+    handed: list[_Handed]
+    """by program in the order of calls"""
+    tables: list[tuple[int, str, Any]]
+    """by table: which structure's ledger, and where in it"""
+    activity: list[_Found]
+    states: list[_Found]
+
+
 @dataclass
-class _Script:
-    """What is known of one deal under some structures, in this process."""
+class _Known:
+    """How far it is with a deal under some structures, in this process."""
 
     worth_writing: bool = False
     hopeless: bool = False
-    player: Any = None
-    handed: list[_Handed] = field(default_factory=list)
-    """by program in the order of calls"""
-    tables: list[tuple[int, str, Any]] = field(default_factory=list)
-    """by table: which structure's ledger, and where in it"""
-    activity: list[_Found] = field(default_factory=list)
-    states: list[_Found] = field(default_factory=list)
+    script: _Script | None = None
 
 
-_SCRIPTS: WeakKeyDictionary[ReadyDeal, dict[Any, _Script]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[ReadyDeal, dict[Any, _Known]] = WeakKeyDictionary()
 
 
 def run(
@@ -97,17 +104,21 @@ def run(
     if not _can_be_taped(structures, ledgers):
         return row_by_row.run(ready, structures, futures, level, ledgers)
     key = tuple(map(id, structures)), tuple((one.watched, one.watch) for one in ledgers), whole
-    script = _SCRIPTS.setdefault(ready, {}).setdefault(key, _Script())
-    if script.worth_writing:
-        script.worth_writing = False
-        _write(script, ready, structures, futures, level, ledgers, whole)
-    if script.player is not None:
-        found = _play(script, structures, futures, level, ledgers)
-        if found is not None:
-            return found
+    known = _KNOWN.setdefault(ready, {}).setdefault(key, _Known())
+    if known.worth_writing:
+        known.worth_writing = False
+        known.script = _written(ready, structures, futures, level, ledgers, whole)
+        known.hopeless = known.script is None
+    if known.script is not None:
+        try:
+            return _play(known.script, structures, futures, level, ledgers)
+        except _OtherDrawsError:
+            pass  # this block goes through its rows
+        except _LargeCountError:
+            known.script, known.hopeless = None, True
     watcher = RowWatcher()
     outcomes = row_by_row.run(ready, structures, futures, level, ledgers, watcher)
-    script.worth_writing = watcher.all_compiled and script.player is None and not script.hopeless
+    known.worth_writing = watcher.all_compiled and known.script is None and not known.hopeless
     return outcomes
 
 
@@ -130,10 +141,11 @@ class _CannotError(Exception):
 class _Writer(RowWatcher):
     """At the side of a small block: keeps what is called, with what, and what is booked where."""
 
-    def __init__(self, script: _Script, ledgers: Sequence[Ledger]) -> None:
+    def __init__(self, ledgers: Sequence[Ledger]) -> None:
         from socialfinance.kernels.tape import Tape
 
-        self.script, self.ledgers, self.tape = script, ledgers, Tape()
+        self.ledgers, self.tape = ledgers, Tape()
+        self.handed: list[_Handed] = []
         self.tables: dict[tuple[int, str, Any], int] = {}
 
     def ran(self, given: tuple[Any, ...], run: Any, ran: Any) -> None:
@@ -152,7 +164,7 @@ class _Writer(RowWatcher):
                 self.tape.hand_in(x)
                 arrays.append(i)
         numbers = [i for i, leaf in enumerate(places) if type(flat[leaf]) in NUMBERS]
-        self.script.handed.append(
+        self.handed.append(
             _Handed(
                 taker(outside), numbers, tuple(flat[places[i]] for i in numbers), tuple(arrays), tuple(lucks)
             )
@@ -197,36 +209,32 @@ def _outside(given: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(x for name, x in zip(now._fields, now, strict=True) if name != "due")
 
 
-def _write(
-    script: _Script,
+def _written(
     ready: ReadyDeal,
     structures: Sequence[ReadyStructure],
     futures: Futures,
     level: Sequence[Any],
     ledgers: Sequence[Ledger],
     whole: bool,
-) -> None:
-    """Run some paths of the block with a tape at its side."""
-    paths = ledgers[0].paths
-    chosen = np.arange(paths) < SMALL
-    size = int(chosen.sum())
-    small = [one.like(size) for one in ledgers]
+) -> _Script | None:
+    """Some paths of the block run with a tape at their side; None where that cannot be."""
+    chosen = np.arange(ledgers[0].paths) < SMALL
+    small = [ledger.like(int(chosen.sum())) for ledger in ledgers]
     fewer = [x[..., chosen] if isinstance(x, np.ndarray) else x for x in level]
-    writer = _Writer(script, small)
+    writer = _Writer(small)
     try:
         outcomes = row_by_row.run(ready, structures, futures.on(chosen), fewer, small, writer)
     except _CannotError:
-        script.hopeless = True
-        return
-    script.hopeless = not writer.all_compiled
-    if script.hopeless:
-        return
+        return None
+    if not writer.all_compiled:
+        return None
     wanted: list[Any] = []
     read = None if whole else ready.programme.read
-    script.activity = [_found(_read(done, read), writer, wanted) for done in outcomes[0].activity]
-    script.states = [_found(outcome.state, writer, wanted) for outcome in outcomes]
-    script.tables = list(writer.tables)
-    script.player = writer.tape.finish(wanted)
+    activity = [_found(_read(done, read), wanted) for done in outcomes[0].activity]
+    states = [_found(outcome.state, wanted) for outcome in outcomes]
+    player = writer.tape.finish(wanted)
+    over = len(ready.programme.known) - 1
+    return _Script(player, over, writer.handed, list(writer.tables), activity, states)
 
 
 def _read(done: Any, read: Sequence[str] | None) -> Any:
@@ -236,7 +244,8 @@ def _read(done: Any, read: Sequence[str] | None) -> Any:
     return type(done)(*(x if name in read else NOT_KEPT for name, x in zip(done._fields, done, strict=True)))
 
 
-def _found(shape: Any, writer: _Writer, wanted: list[Any]) -> _Found:
+def _found(shape: Any, wanted: list[Any]) -> _Found:
+    """Nested tuples taken apart; their arrays join those that are wanted."""
     found: list[Any] = []
     for x in leaves((shape,)):
         if isinstance(x, np.ndarray):
@@ -251,35 +260,40 @@ def _found(shape: Any, writer: _Writer, wanted: list[Any]) -> _Found:
 # --- played ------------------------------------------------------------------------------------------
 
 
+class _OtherDrawsError(Exception):
+    """Draws are not of the kind that the tape was written with."""
+
+
+class _LargeCountError(Exception):
+    """A quantile of people that is not found by adding up."""
+
+
 def _play(
     script: _Script,
     structures: Sequence[ReadyStructure],
     futures: Futures,
     level: Sequence[Any],
     ledgers: Sequence[Ledger],
-) -> list[Outcome] | None:
-    """The block natively; None where its draws are not of the kind that the tape was written with."""
+) -> list[Outcome]:
+    """The block natively."""
     arrays: list[Any] = []
     lucks: list[Luck | Quantile] = []
     paths = ledgers[0].paths
-    given = _from_outside(structures, futures, level)
+    given = _from_outside(structures, futures, level, script.over)
     for handed, one in zip(script.handed, given, strict=True):
         flat = handed.take(one)
         if not _alike(handed, flat):
-            return None
+            raise _OtherDrawsError
         arrays += [_close_together(flat[i], paths) for i in handed.arrays]
         lucks += [flat[i] for i in handed.lucks]
     words = next((x.path for x in lucks if isinstance(x, Luck)), np.zeros(paths, dtype=np.uint64))
     tables = [ledgers[which].table(name, key) for which, name, key in script.tables]
     found, moved = script.player.play(arrays, lucks, tables, words)
-    if found is None:
-        script.player, script.hopeless = None, True
-        for which, name, key in script.tables:
-            del getattr(ledgers[which], name)[key]
-        return None
     for (which, name, key), some in zip(script.tables, moved.tolist(), strict=True):
-        if not some and name != "by_role":
+        if found is None or not (some or name == "by_role"):
             del getattr(ledgers[which], name)[key]
+    if found is None:
+        raise _LargeCountError
     activity = [one.of(found) for one in script.activity]
     return [
         Outcome(structure.lowered, ledger, state.of(found), activity, futures, [])
@@ -288,10 +302,10 @@ def _play(
 
 
 def _from_outside(
-    structures: Sequence[ReadyStructure], futures: Futures, level: Sequence[Any]
+    structures: Sequence[ReadyStructure], futures: Futures, level: Sequence[Any], over: int
 ) -> Iterator[tuple[Any, ...]]:
     """What each program is handed from outside, in the order in which they are called."""
-    draws = [own_draws(structure.lowered, futures.source, futures.rows) for structure in structures]
+    draws = [own_draws(structure.lowered, futures.source, futures.rows, over) for structure in structures]
     for row in range(futures.rows):
         now = futures.now(row, ())
         yield tuple(x for name, x in zip(now._fields, now, strict=True) if name != "due")

@@ -40,7 +40,10 @@ FEWEST = 8
 WORTH_WATCHING = 8192
 """Paths that run on NumPy before anybody watches."""
 WORTH_COMPILING = 400_000
-"""Rows x paths on NumPy after which a program is compiled: by then they have cost about as much."""
+"""Rows x paths after which a program is compiled: on NumPy they have cost about as much by then."""
+WORTH_COMPILING_ALL = 100_000
+"""Rows x paths of a function, for each of its programs, after which all are compiled, those of few rows too:
+a deal whose rows all run compiled goes onto a tape, where they take half as long again."""
 MOST_PROGRAMS = 128
 """Programs kept for one function on one shape; what decides otherwise again is left to NumPy."""
 MOST_REMEMBERED = 10_000
@@ -79,10 +82,10 @@ class Variant:
                 self.alike[deciding] = alike
         return alike
 
-    def machine_code(self, rows_and_paths: int) -> Any:
-        """What runs it, compiled where that has become worth it; None before."""
-        self.weight += rows_and_paths
-        if self.run is None and self.weight >= WORTH_COMPILING:
+    def machine_code(self, paths: int, all_worth_it: bool) -> Any:
+        """What runs it on a row, compiled where that has become worth it; None before."""
+        self.weight += paths
+        if self.run is None and self.weight >= (0 if all_worth_it else WORTH_COMPILING):
             self._compile()
         return self.run
 
@@ -108,6 +111,8 @@ class Shape:
         self.function, self.leaves = function, taker(given)
         self.paths = 0
         """that went through so far"""
+        self.weight = 0
+        """rows x paths of it"""
         self.variants: list[Variant] = []
         self.by_row: dict[int, Variant] = {}
         """what was good for this row the last time: tried first"""
@@ -126,6 +131,10 @@ class Shape:
                 self.by_row[row] = one
                 return one
         return None
+
+    def all_worth_it(self) -> bool:
+        """Whether every program is to be compiled, however few rows it has."""
+        return self.weight >= WORTH_COMPILING_ALL * len(self.variants)
 
     def learn(self) -> None:
         """Write down what the rows that were watched need and is not there yet."""
@@ -195,11 +204,12 @@ class Through:
         """The next row."""
         self.row += 1
         shape = self.shape = self.shape or self._known(given)
+        shape.weight += self.paths
         if shape.variants:
             flat = shape.leaves(given)
             variant = shape.variant(self.row, flat)
             if variant is not None:
-                run = variant.machine_code(self.paths)
+                run = variant.machine_code(self.paths, shape.all_worth_it())
                 if run is None:
                     self.watcher.left_to_numpy()
                     return self.function(*given)

@@ -93,8 +93,7 @@ def hold_to_numpy(portfolio: Portfolio, monkeypatch: pytest.MonkeyPatch) -> None
     for seed, first, paths in ((3, 900, PATHS), (5, 0, 1100), (3, 7, 8)):
         other = on_numpy(monkeypatch, lambda s=seed, f=first, n=paths: run_block(ready, s, f, n))
         same(run_block(ready, seed, first, paths), other)
-    for deal in ready.deals:
-        assert all(script.player is not None for script in taped._SCRIPTS[deal].values()), deal.name
+    assert all(known.script is not None for known in known_of(ready))
 
 
 def test_a_bond_with_everything(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,8 +133,8 @@ def test_neither_chunk_nor_backend_matters(monkeypatch: pytest.MonkeyPatch) -> N
         assert (made.backend, plain.backend) == ("compiled", "numba")
 
 
-def scripts(ready: ReadyPortfolio) -> list[Any]:
-    return [script for deal in ready.deals for script in taped._SCRIPTS[deal].values()]
+def known_of(ready: ReadyPortfolio) -> list[Any]:
+    return [known for deal in ready.deals for known in taped._KNOWN[deal].values()]
 
 
 @pytest.mark.parametrize(("people", "taped_too"), [(14.0, True), (400.0, False)])
@@ -148,8 +147,9 @@ def test_futures_spread_on_purpose_go_onto_a_tape(
     for first in (0, 512, 1024, 1536, 2048):
         plain = on_numpy(monkeypatch, lambda first=first: run_block(ready, 3, first, 512))
         same(run_block(ready, 3, first, 512), plain)
-    assert all((script.player is not None) == taped_too for script in scripts(ready))
-    assert all(script.hopeless != taped_too for script in scripts(ready))
+    assert {(known.script is not None, known.hopeless) for known in known_of(ready)} == {
+        (taped_too, not taped_too)
+    }
 
 
 def with_people(fund: Portfolio, people: float) -> Portfolio:
@@ -162,11 +162,9 @@ def with_people(fund: Portfolio, people: float) -> Portfolio:
 def test_draws_of_another_kind_stay_with_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tape knows numbers that a driver had when it was written; with another it is not played."""
     ready = prepare(reference_fund(1, 12))
-    deal = ready.deals[0]
     for _ in range(4):
         run_block(ready, 3, 0, PATHS)
-    script = taped._SCRIPTS[deal][next(iter(taped._SCRIPTS[deal]))]
-    handed = script.handed[0]
+    handed = known_of(ready)[0].script.handed[0]
     flat: list[Any] = [np.zeros(PATHS)] * (1 + max(*handed.numbers, *handed.arrays, *handed.lucks))
     for place, value in zip(handed.numbers, handed.values, strict=True):
         flat[place] = value
