@@ -128,6 +128,7 @@ def periods(
     state, delays, orders = programme.opening, Delays(programme.lags), AS_PLANNED
     play = through(programme.play, ledgers[0].paths, watcher)
     steps = [through(s.lowered.step, ledgers[0].paths, watcher) for s in structures]
+    asks = [through(s.lowered.ask, ledgers[0].paths) for s in structures] if rationed else [None] * len(steps)
     over = len(programme.known) - 1
     drawn = [own_draws(s.lowered, futures.source, futures.rows, over) for s in structures]
     own = [[s.lowered.opening, Delays(s.lowered.lags)] for s in structures]
@@ -142,8 +143,8 @@ def periods(
         activity.append(did)
         next_orders = orders
         bookings = bookings or [bookings_of(s, ready.saving_legs, did) for s in structures]
-        for structure, step, slot, ledger, draws, states, booked in zip(
-            structures, steps, own, ledgers, drawn, history, bookings, strict=True
+        for structure, step, ask, slot, ledger, draws, states, booked in zip(
+            structures, steps, asks, own, ledgers, drawn, history, bookings, strict=True
         ):
             lowered = structure.lowered
             given = Now(
@@ -151,9 +152,9 @@ def periods(
                 at(futures.shock_runs, row), level[row],
             )  # fmt: skip
             asked = None
-            if rationed:
+            if ask is not None:
                 given = given._replace(size=steered.size)
-                asked = Asked(lowered.ask(lowered.terms, slot[0], given), orders.scale, did)
+                asked = Asked(ask(lowered.terms, slot[0], given), orders.scale, did)
             told = yield asked
             if told is not None:
                 given = given._replace(granted=told.granted, withdrawn=told.withdrawn)
@@ -173,7 +174,7 @@ def periods(
             orders = orders._replace(
                 scale=orders.scale * steered.scale, performance=orders.performance * steered.performance
             )
-    done(play, *steps)
+    done(play, *steps, *(ask for ask in asks if ask is not None))
     return [
         Outcome(structure.lowered, ledger, slot[0], activity, futures, states)
         for structure, ledger, slot, states in zip(structures, ledgers, own, history, strict=True)

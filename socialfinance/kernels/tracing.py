@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from functools import cache
 from itertools import count as count_from_nought
+from operator import itemgetter
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -279,7 +280,9 @@ def _ours(thing: Any, root: str) -> bool:
 
 
 def leaves(shape: Any) -> list[Any]:
-    """The leaves of nested tuples in order; luck is one."""
+    """The leaves of nested tuples in order; luck is one, and so is what is no tuple."""
+    if not _nested(shape):
+        return [shape]
     found: list[Any] = []
     _gather(shape, found)
     return found
@@ -315,6 +318,8 @@ def _places(shape: Any, at: str) -> Iterator[str]:
 
 def maker(shape: Any) -> Callable[[Sequence[Any]], Any]:
     """``rebuilt`` for this shape, written out: leaves in, nested tuples out."""
+    if not _nested(shape):
+        return itemgetter(0)
     types: list[type] = []
     numbers = count_from_nought()
 
