@@ -232,6 +232,8 @@ def _written(
     read = None if whole else ready.programme.read
     activity = [_found(_read(done, read), wanted) for done in outcomes[0].activity]
     states = [_found(outcome.state, wanted) for outcome in outcomes]
+    if any(writer.tape.number_of(array) is None for array in wanted):
+        return None
     player = writer.tape.finish(wanted)
     over = len(ready.programme.known) - 1
     return _Script(player, over, writer.handed, list(writer.tables), activity, states)

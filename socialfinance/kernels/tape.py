@@ -53,7 +53,8 @@ class Tape:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.outside = self.lucks = self.tables = self.made = self.scalars = 0
-        self.constants: dict[float, int] = {}
+        self.constants: dict[str, int] = {}
+        """array by number, as exact text: -0 is not 0"""
         self.kinds: list[tuple[str, Any]] = []
         """by number of array: what it is, and which"""
         self.wide: list[int] = []
@@ -97,9 +98,10 @@ class Tape:
         return float(x)
 
     def _constant(self, value: float) -> int:
-        if value not in self.constants:
-            self.constants[value] = self._new("constant", value)
-        return self.constants[value]
+        text = value.hex()
+        if text not in self.constants:
+            self.constants[text] = self._new("constant", len(self.constants))
+        return self.constants[text]
 
     def add_program(self, run: Compiled, ran: Ran) -> None:
         """A program that ran, people counted between its stages; what it read must have a number."""
@@ -195,24 +197,17 @@ class Player:
         self.targets = np.array([(x.table, x.line, x.sign) for x in tape.targets], dtype=np.int64).reshape(
             -1, 3
         )
-        self.constants = list(tape.constants)
-        at = {"place": 0, "outside": size}
-        at["wanted"] = at["outside"] + tape.outside
+        self.constants = [float.fromhex(text) for text in tape.constants]
         own = dict.fromkeys(x for x in wanted if tape.kinds[x][0] == "made")
+        places = {**places, **{number: size + i for i, number in enumerate(own)}}
         self.made = len(own)
-        at["constant"] = at["wanted"] + self.made
-        self.first_table = at["constant"] + len(self.constants)
-        order = {number: i for i, number in enumerate(own)}
-        constant = {value: i for i, value in enumerate(self.constants)}
+        first = {"outside": size + self.made}
+        first["constant"] = first["outside"] + tape.outside
+        first["table"] = self.first_table = first["constant"] + len(self.constants)
         where = np.zeros(len(tape.kinds), dtype=np.intp)
+        """by number: where the array stands among those that ``play`` lines up"""
         for number, (what, which) in enumerate(tape.kinds):
-            if what == "made":
-                made = order.get(number)
-                where[number] = places[number] if made is None else at["wanted"] + made
-            elif what == "constant":
-                where[number] = at["constant"] + constant[which]
-            else:
-                where[number] = at["outside"] + which if what == "outside" else self.first_table + which
+            where[number] = places[number] if what == "made" else first[what] + which
         self.wanted = [int(where[x]) for x in wanted]
         self.wide, self.kept = where[self.wide], where[self.kept]
         for call in self.calls:
@@ -231,7 +226,7 @@ class Player:
         places = np.empty((self.size, count))
         made = [np.empty(count) for _ in range(self.made)]
         constants = [np.full(count, value) for value in self.constants]
-        arrays = [*places, *outside, *made, *constants, *tables]
+        arrays = [*places, *made, *outside, *constants, *tables]
         objects = np.array(list(map(id, arrays)), dtype=np.uintp)
         keys = np.array(
             [(x.key0, x.key1, x.period) if isinstance(x, Luck) else (0, 0, 0) for x in lucks],
