@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -329,7 +330,7 @@ def _flows(deal: ReadyDeal, ledger: Ledger, ready: ReadyPortfolio) -> dict[FlowK
     return {
         FlowKey(deal.name, *leg): on_years(ready, deal, amounts)
         for legs in (ledger.by_year, ledger.memo_by_year)
-        for leg, amounts in legs.items()
+        for leg, amounts in sorted(legs.items(), key=itemgetter(0))
     }
 
 
