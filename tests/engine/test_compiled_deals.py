@@ -39,6 +39,7 @@ from socialfinance.kernels.luck import Luck, count
 from socialfinance.scenarios.points import Points
 from tests.bench.reference import reference_fund
 from tests.contracts.test_contract_six import portfolio as everything
+from tests.fixtures import one_deal
 
 pytest.importorskip("numba")
 PATHS = 301
@@ -106,6 +107,16 @@ def test_a_bond_with_everything(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", QUICK)
 def test_other_structures(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     hold_to_numpy(sf.load(f"demo-{name}").portfolio, monkeypatch)
+
+
+def test_a_programme_that_does_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some futures save and others cost agencies more: both sides of a saving are booked from a tape."""
+    effect = {"cohort_trigger": 0.05, "pooled_trigger": 0.05, "per_event": 1.0}
+    saving = {"beds": {"on": "effect", "agency": "council", "unit_value": 50.0, "cashable": 0.6}}
+    raw = one_deal(effect=effect, quarters=12, programme={"savings": saving}).model_dump(exclude_unset=True)
+    true = {"distribution": "uniform", "low": -0.2, "high": 0.2}
+    raw["deals"]["deal"]["programme"]["effect"]["true"] = true
+    hold_to_numpy(Portfolio.model_validate(raw), monkeypatch)
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from socialfinance.kernels.returns import (
     irr_with_status,
     nominal_rate,
     npv,
+    sum_and_npv,
     xirr,
 )
 
@@ -189,6 +190,15 @@ def test_npv():
     )
     assert npv(flows, [0.0, 0.04], 2)[0] == pytest.approx(4.04)
     assert npv(flows[:, 0], 1.02**4 - 1, 4) == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_sum_and_a_present_value_in_one_pass(backend, monkeypatch):
+    monkeypatch.setenv("SOCIALFINANCE_BACKEND", backend)
+    flows = np.random.default_rng(3).normal(size=(41, 2_500))
+    total, present = sum_and_npv(flows, 0.035)
+    assert np.array_equal(present, npv(flows, 0.035))
+    assert np.array_equal(total, npv(flows, 0.0))
 
 
 def test_xirr_equals_pyxirr():
