@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from socialfinance.core.ledger import RESULTS, Ledger
+from socialfinance.engine import taped
 from socialfinance.engine.block import deal_figures, fund_investors, invested, investors
 from socialfinance.engine.deal import Outcome, run
 from socialfinance.engine.ready import (
@@ -190,7 +191,7 @@ def _with_stages(deal: ReadyDeal, source: Drawn, common: Common, last: int) -> O
     limited = replace(deal, programme=programme)
     futures = futures_of(limited, source, common)
     ledger = Ledger(deal.calendar.year_of_row, len(source.paths))
-    return run(limited, (deal.own,), futures, price_level(deal, common), (ledger,))[0]
+    return taped.run(deal, (deal.own,), futures, price_level(deal, common), (ledger,), learn=False)[0]
 
 
 class NoExits(Drawn):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count as count_from_nought
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -24,7 +23,7 @@ from socialfinance.engine.ready import ReadyDeal, ReadyStructure
 from socialfinance.instruments.base import Now
 from socialfinance.kernels.luck import Luck, Quantile
 from socialfinance.kernels.quick import FEWEST, wanted
-from socialfinance.kernels.tracing import NUMBERS, leaves, maker, rebuilt, taker
+from socialfinance.kernels.tracing import NUMBERS, leaves, maker, taker
 from socialfinance.programmes.base import Futures
 from socialfinance.scenarios.sources import at
 
@@ -96,16 +95,18 @@ def run(
     level: Sequence[Any],
     ledgers: Sequence[Ledger],
     whole: bool = False,
+    learn: bool = True,
 ) -> list[Outcome]:
     """``deal.run``, sooner; of activity only what is counted is there, unless ``whole``.
 
-    ``structures`` are the deal's own, with variation, or its comparators.
+    ``structures`` are the deal's own, with variation, or its comparators. Futures that are not those of the
+    deal itself are not to ``learn`` from: its tape is played for them where there is one.
     """
     if not _can_be_taped(structures, ledgers):
         return row_by_row.run(ready, structures, futures, level, ledgers)
     key = tuple(map(id, structures)), tuple((one.watched, one.watch) for one in ledgers), whole
     known = _KNOWN.setdefault(ready, {}).setdefault(key, _Known())
-    if known.worth_writing:
+    if known.worth_writing and learn:
         known.worth_writing = False
         known.script = _written(ready, structures, futures, level, ledgers, whole)
         known.hopeless = known.script is None
@@ -118,7 +119,7 @@ def run(
             known.script, known.hopeless = None, True
     watcher = RowWatcher()
     outcomes = row_by_row.run(ready, structures, futures, level, ledgers, watcher)
-    known.worth_writing = watcher.all_compiled and known.script is None and not known.hopeless
+    known.worth_writing = learn and watcher.all_compiled and known.script is None and not known.hopeless
     return outcomes
 
 
@@ -151,7 +152,7 @@ class _Writer(RowWatcher):
     def ran(self, given: tuple[Any, ...], run: Any, ran: Any) -> None:
         """A program: number what it is handed from outside, then put it on the tape."""
         flat = ran.values[0]
-        numbered = rebuilt(given, count_from_nought())
+        numbered = maker(given)(range(len(flat)))
         outside = _outside(given)
         places = leaves(_outside(numbered))
         arrays, lucks = [], []
@@ -282,11 +283,16 @@ def _play(
     lucks: list[Luck | Quantile] = []
     paths = ledgers[0].paths
     given = _from_outside(structures, futures, level, script.over)
+    same: dict[str, Any] = {}
     for handed, one in zip(script.handed, given, strict=True):
         flat = handed.take(one)
         if not _alike(handed, flat):
             raise _OtherDrawsError
-        arrays += [_close_together(flat[i], paths) for i in handed.arrays]
+        for i in handed.arrays:
+            x = flat[i]
+            if type(x) in NUMBERS:
+                x = same.setdefault(float(x).hex(), np.full(paths, x))
+            arrays.append(_close_together(x, paths))
         lucks += [flat[i] for i in handed.lucks]
     words = next((x.path for x in lucks if isinstance(x, Luck)), np.zeros(paths, dtype=np.uint64))
     tables = [ledgers[which].table(name, key) for which, name, key in script.tables]
@@ -316,12 +322,15 @@ def _from_outside(
 
 
 def _alike(handed: _Handed, flat: Sequence[Any]) -> bool:
-    """Whether draws are arrays, and numbers the numbers, that they were when the tape was written."""
+    """Whether numbers are the numbers that they were when the tape was written, and draws are there at all.
+
+    A number in place of a draw is taken as the same on every path.
+    """
     numbers = [flat[i] for i in handed.numbers]
     return (
         NUMBERS.issuperset(map(type, numbers))
         and tuple(numbers) == handed.values
-        and all(type(flat[i]) is np.ndarray for i in handed.arrays)
+        and all(type(flat[i]) is np.ndarray or type(flat[i]) in NUMBERS for i in handed.arrays)
         and not any(isinstance(flat[i], Quantile) and flat[i].near for i in handed.lucks)
     )
 

@@ -520,20 +520,20 @@ def _quantile_between(
 
 
 @part
-def _amount(x: Any, share: Any, side: Any, part: Any) -> Any:
+def _amount(x: Any, share: Any, side: Any, portion: Any) -> Any:
     x = x * share
     if side != 0.0:
         x = x * side
         x = 0.0 if x < 0.0 else x
-    return x * part
+    return x * portion
 
 
 @part
-def _anything(source: Any, share: Any, side: Any, part: Any, first: Any, last: Any) -> Any:
+def _anything(source: Any, share: Any, side: Any, portion: Any, first: Any, last: Any) -> Any:
     """Whether any path has something to book: most amounts of most rows are nil."""
     some = False
     for i in range(first, last):
-        some |= _amount(_get(source, i), share, side, part) != 0.0
+        some |= _amount(_get(source, i), share, side, portion) != 0.0
     return some
 
 
@@ -551,12 +551,12 @@ def _book_between(
 ) -> None:
     """An amount of the paths from ``first`` to before ``last``, added to its lines."""
     at = call[4]
-    share, side, part = numbers[at + 1], numbers[at + 2], numbers[at + 3]
+    share, side, portion = numbers[at + 1], numbers[at + 2], numbers[at + 3]
     source = data[call[1]] if call[1] >= 0 else _0
-    fixed = _amount(numbers[at], share, side, part)
+    fixed = _amount(numbers[at], share, side, portion)
     if source == _0 and fixed == 0.0:
         return
-    if source != _0 and not _anything(source, share, side, part, first, last):
+    if source != _0 and not _anything(source, share, side, portion, first, last):
         return
     for k in range(call[2], call[2] + call[3]):
         table, line, sign = targets[k, 0], targets[k, 1], np.float64(targets[k, 2])
@@ -565,12 +565,12 @@ def _book_between(
         if source == _0:
             for i in range(first, last):
                 _put(into, i, _get(into, i) + sign * fixed)
-        elif side == 0.0 and share == 1.0 and part == 1.0:
+        elif side == 0.0 and share == 1.0 and portion == 1.0:
             for i in range(first, last):
                 _put(into, i, _get(into, i) + sign * _get(source, i))
         else:
             for i in range(first, last):
-                _put(into, i, _get(into, i) + sign * _amount(_get(source, i), share, side, part))
+                _put(into, i, _get(into, i) + sign * _amount(_get(source, i), share, side, portion))
 
 
 @kernel

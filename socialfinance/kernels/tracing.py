@@ -304,8 +304,14 @@ def rebuilt(shape: Any, given: Iterator[Any]) -> Any:
 
 def taker(shape: Any) -> Callable[[Any], list[Any]]:
     """``leaves`` for nested tuples of this shape, written out: a row is taken apart thousands of times."""
-    taken: Callable[[Any], list[Any]] = eval(f"lambda given: [{', '.join(_places(shape, 'given'))}]")
-    return taken
+    key = outline(shape)
+    if key not in _TAKERS:
+        _TAKERS[key] = eval(f"lambda given: [{', '.join(_places(shape, 'given'))}]")
+    return _TAKERS[key]
+
+
+_TAKERS: dict[Any, Callable[[Any], list[Any]]] = {}
+_MAKERS: dict[Any, Callable[[Sequence[Any]], Any]] = {}
 
 
 def _places(shape: Any, at: str) -> Iterator[str]:
@@ -318,8 +324,13 @@ def _places(shape: Any, at: str) -> Iterator[str]:
 
 def maker(shape: Any) -> Callable[[Sequence[Any]], Any]:
     """``rebuilt`` for this shape, written out: leaves in, nested tuples out."""
-    if not _nested(shape):
-        return itemgetter(0)
+    key = outline(shape)
+    if key not in _MAKERS:
+        _MAKERS[key] = _maker(shape) if _nested(shape) else itemgetter(0)
+    return _MAKERS[key]
+
+
+def _maker(shape: Any) -> Callable[[Sequence[Any]], Any]:
     types: list[type] = []
     numbers = count_from_nought()
 

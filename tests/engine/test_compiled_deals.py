@@ -185,7 +185,8 @@ def test_draws_of_another_kind_stay_with_their_rows(monkeypatch: pytest.MonkeyPa
     for other in (flat[handed.numbers[0]] + 1.0, np.zeros(PATHS)):
         assert not taped._alike(handed, [*flat[: handed.numbers[0]], other, *flat[handed.numbers[0] + 1 :]])
     at = handed.arrays[0]
-    assert not taped._alike(handed, [*flat[:at], 1.0, *flat[at + 1 :]])
+    assert taped._alike(handed, [*flat[:at], 1.0, *flat[at + 1 :]])
+    assert not taped._alike(handed, [*flat[:at], "1", *flat[at + 1 :]])
 
 
 def test_few_paths_and_a_journal_stay_with_their_rows() -> None:
