@@ -21,7 +21,7 @@ from socialfinance.engine import deal as row_by_row
 from socialfinance.engine.deal import Booking, Outcome, RowWatcher, own_draws
 from socialfinance.engine.ready import ReadyDeal, ReadyStructure
 from socialfinance.instruments.base import Now
-from socialfinance.kernels.luck import Luck, Quantile
+from socialfinance.kernels.luck import LUCK, Luck, Quantile
 from socialfinance.kernels.quick import FEWEST, wanted
 from socialfinance.kernels.tracing import NUMBERS, leaves, maker, taker
 from socialfinance.programmes.base import Futures
@@ -331,7 +331,7 @@ def _alike(handed: _Handed, flat: Sequence[Any]) -> bool:
         NUMBERS.issuperset(map(type, numbers))
         and tuple(numbers) == handed.values
         and all(type(flat[i]) is np.ndarray or type(flat[i]) in NUMBERS for i in handed.arrays)
-        and not any(isinstance(flat[i], Quantile) and flat[i].near for i in handed.lucks)
+        and all(isinstance(flat[i], LUCK) for i in handed.lucks)
     )
 
 

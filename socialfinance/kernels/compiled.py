@@ -508,13 +508,32 @@ def binomial_added_up(
 
 
 @part
+def _from_cumulants(n: Any, p: Any, z: Any) -> Any:
+    square, skew, spread = z * z, 1.0 - 2.0 * p, n * p * (1.0 - p)
+    density = spread - 1.0 / 12.0
+    s, a = np.sqrt(density), spread * skew / density
+    b = (spread * (1.0 - 6.0 * p * (1.0 - p)) + 1.0 / 120.0) / density
+    bend = b * (square - 3.0) / 24.0 - a * a * (2.0 * square - 5.0) / 36.0
+    k = np.floor(n * p + s * z + a * (square - 1.0) / 6.0 + z * bend / s + 0.5)
+    return min(max(k, 0.0), n)
+
+
+@part
 def _quantile_between(
-    n: Any, step_n: Any, p: Any, step_p: Any, u: Any, into: Any, first: Any, last: Any
+    n: Any, step_n: Any, p: Any, step_p: Any, u: Any, score: Any, into: Any, first: Any, last: Any
 ) -> Any:
+    """``quantiles.binomial``, near where there is a ``score``; False where a count is to be searched for."""
     for i in range(first, last):
-        counted = _binomial(_get(n, i * step_n), _get(p, i * step_p), _get(u, i), False)
+        at_n, at_p = _get(n, i * step_n), _get(p, i * step_p)
+        counted = _binomial(at_n, at_p, _get(u, i), score != _0)
         if counted < 0.0:
-            return False
+            if score == _0:
+                return False
+            people, z = np.floor(at_n + 0.5), _get(score, i)
+            if at_p > 0.5:
+                counted = people - _from_cumulants(people, 1.0 - at_p, -z)
+            else:
+                counted = _from_cumulants(people, at_p, z)
         _put(into, i, counted)
     return True
 
@@ -583,6 +602,7 @@ def play_tape(
     kept: NDArray[np.uintp],
     keys: Words,
     uniforms: Words,
+    scores: Words,
     paths: Words,
     tables: int,
     moved: NDArray[np.bool_],
@@ -592,7 +612,8 @@ def play_tape(
     """All calls of a ``tape``, ``chunk`` paths at a time; a rest of under half a chunk goes along.
 
     ``uniforms`` has, by luck, the address of those whose quantile counts people, nought where people have
-    keys. False where a count is too large to be added up: what was written so far is then of no use.
+    keys, and ``scores`` that of their normal scores where counts may be near. False where a count is to be
+    searched for: what was written so far is then of no use.
     """
     data = np.empty(objects.size, dtype=np.uint64)
     for i in range(objects.size):
@@ -623,7 +644,7 @@ def play_tape(
                 if uniforms[call[3]] == _0:
                     _count_between(n, steps[0], p, steps[1], key, paths, data[call[4]], first, last)
                 elif not _quantile_between(
-                    n, steps[0], p, steps[1], uniforms[call[3]], data[call[4]], first, last
+                    n, steps[0], p, steps[1], uniforms[call[3]], scores[call[3]], data[call[4]], first, last
                 ):
                     return False
             else:

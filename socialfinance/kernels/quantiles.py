@@ -41,6 +41,8 @@ def binomial(n: Any, p: Any, u: Array, near: bool = False) -> Array:
     u
         Uniforms ``(path,)`` in (0, 1).
     """
+    from scipy.special import ndtri
+
     n = np.ascontiguousarray(np.broadcast_to(np.asarray(n, dtype=float), u.shape))
     p = np.ascontiguousarray(np.broadcast_to(np.asarray(p, dtype=float), u.shape))
     u, found = np.ascontiguousarray(u), np.empty(u.shape)
@@ -53,9 +55,11 @@ def binomial(n: Any, p: Any, u: Array, near: bool = False) -> Array:
     if large.size:
         people, failing = np.floor(n[large] + 0.5), p[large] > 0.5
         chance = np.where(failing, 1.0 - p[large], p[large])
-        counted = (from_cumulants if near else _searched)(
-            people, chance, np.where(failing, 1.0 - u[large], u[large])
-        )
+        if near:
+            z = ndtri(u[large])
+            counted = from_cumulants(people, chance, np.where(failing, -z, z))
+        else:
+            counted = _searched(people, chance, np.where(failing, 1.0 - u[large], u[large]))
         found[large] = np.where(failing, people - counted, counted)
     return found
 
@@ -97,12 +101,12 @@ def _power(x: Array, n: NDArray[np.int64]) -> Array:
     return power
 
 
-def from_cumulants(n: Array, p: Array, u: Array) -> Array:
-    """Binomial counts near their quantile, by Cornish and Fisher's expansion to the fourth cumulant.
+def from_cumulants(n: Array, p: Array, z: Array) -> Array:
+    """Binomial counts near their quantile at Phi(z): Cornish and Fisher's expansion to the fourth cumulant.
 
     A whole number is a number of a density, rounded, so that second and fourth cumulants are the binomial
     law's without those of rounding (Sheppard): s^2 = n p q - 1/12, k3 = n p q (q - p),
-    k4 = n p q (1 - 6 p q) + 1/120. With z = Phi^-1(u), a = k3 / s^2 and b = k4 / s^2:
+    k4 = n p q (1 - 6 p q) + 1/120. With a = k3 / s^2 and b = k4 / s^2:
 
         k = round(n p + s z + a (z^2 - 1) / 6 + z (b (z^2 - 3) / 24 - a^2 (2 z^2 - 5) / 36) / s)
 
@@ -110,9 +114,6 @@ def from_cumulants(n: Array, p: Array, u: Array) -> Array:
     off for those; it falls neither in ``n``, ``p`` nor ``u``. Formula: Cornish and Fisher (1938);
     Abramowitz and Stegun 26.2.49.
     """
-    from scipy.special import ndtri
-
-    z = ndtri(u)
     square, skew, spread = z * z, 1.0 - 2.0 * p, n * p * (1.0 - p)
     density = spread - 1.0 / 12.0
     s, a = np.sqrt(density), spread * skew / density

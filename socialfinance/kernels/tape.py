@@ -233,13 +233,24 @@ class Player:
             dtype=np.uint64,
         ).reshape(-1, 3)
         spread = [None if isinstance(x, Luck) else np.ascontiguousarray(x.u) for x in lucks]
-        uniforms = np.array([0 if u is None else u.ctypes.data for u in spread], dtype=np.uint64)
+        scores = [_scores(x.u) if isinstance(x, Quantile) and x.near else None for x in lucks]
         moved = np.zeros(len(tables), dtype=np.bool_)
         fast = loaded_compiled()
         assert fast is not None
         done = fast.play_tape(
             self.calls, self.numbers, self.targets, objects, objects[self.wide], objects[self.kept], keys,
-            uniforms, np.ascontiguousarray(paths, dtype=np.uint64), self.first_table, moved,
-            np.empty(self.scalars), CHUNK,
+            _addresses(spread), _addresses(scores), np.ascontiguousarray(paths, dtype=np.uint64),
+            self.first_table, moved, np.empty(self.scalars), CHUNK,
         )  # fmt: skip
         return [arrays[at] for at in self.wanted] if done else None, moved
+
+
+def _scores(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.special import ndtri
+
+    return np.ascontiguousarray(ndtri(u))
+
+
+def _addresses(arrays: Sequence[NDArray[np.float64] | None]) -> NDArray[np.uint64]:
+    """Of the numbers of each array; nought where there is none."""
+    return np.array([0 if x is None else x.ctypes.data for x in arrays], dtype=np.uint64)

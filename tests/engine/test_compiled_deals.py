@@ -163,6 +163,10 @@ def test_futures_spread_on_purpose_go_onto_a_tape(
     }
 
 
+def test_people_counted_nearly_go_onto_a_tape(monkeypatch: pytest.MonkeyPatch) -> None:
+    hold_to_numpy(with_people(reference_fund(1, 12, counts="near"), 400.0), monkeypatch)
+
+
 def with_people(fund: Portfolio, people: float) -> Portfolio:
     raw = fund.model_dump(mode="json", exclude_unset=True)
     for deal in raw["deals"].values():
