@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from shlex import join
 from typing import Any
@@ -16,7 +18,7 @@ from tests.bench.reference import reference_fund
 from tests.bench.test_bench import in_turn, seconds
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
-WAITING, LARGE = "What a user waits for", "A large result"
+WAITING, LARGE, FIRST = "What a user waits for", "A large result", "The first run of all"
 IMPORTS = [sys.executable, "-c", "import numpy, pandas, scipy.special"]
 SOLVED = (
     "--vary", "deals.edge-of-care.tariff.prices", "--target", "investor.npv.mean == 0",
@@ -55,8 +57,26 @@ def test_what_a_user_waits_for(page: Any) -> None:
         page.row(WAITING, what, shown, f"{took:.1f}", f"{took / least:.1f}")
 
 
-def _done(command: list[str]) -> None:
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def test_the_first_run_of_all(page: Any, tmp_path: Path) -> None:
+    """What compiling costs where nothing is compiled yet: kernels are kept on disk."""
+    page.table(
+        FIRST,
+        "The same command on one worker with no compiled kernel on disk, and again: what is compiled once "
+        "for an installation. A long run also puts deals onto tapes, which takes one kernel more.",
+        ("Command", "First, seconds", "Again", "Compiling"),
+    )
+    for paths in (10_240, 65_536):
+        words = ("run", "edge-of-care", "--paths", f"{paths}", "--workers", "1")
+        command = [sys.executable, "-m", "socialfinance", *words]
+        where = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / f"{paths}")}
+        first, again = (seconds(partial(_done, command, where)) for _ in range(2))
+        page.row(
+            FIRST, f"`socialfinance {join(words)}`", f"{first:.1f}", f"{again:.1f}", f"{first - again:.1f}"
+        )
+
+
+def _done(command: list[str], where: dict[str, str] | None = None) -> None:
+    subprocess.run(command, check=True, env=where, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def test_reports_of_a_large_result(page: Any, tmp_path: Path) -> None:
