@@ -62,7 +62,7 @@ class Booking(NamedTuple):
     """of it that counts here"""
     side: float
     """``GAIN``: what is above nil; ``LOSS``: what is below it, sign turned; ``AS_IT_IS``: all"""
-    lines: tuple[tuple[str, str, float, str], ...]
+    between: tuple[tuple[str, str, float, str], ...]
     """payer, payee, share, why"""
     leg: Leg | None = None
     """whose roles are noted"""
@@ -269,7 +269,7 @@ def _book(ledger: Ledger, row: int, bookings: Sequence[Booking], amounts: Sequen
                 continue
         elif amount[0] == 0.0 and not amount.any():
             continue
-        for payer, payee, share, why in one.lines:
+        for payer, payee, share, why in one.between:
             ledger.pay(row, payer, payee, amount if share == 1.0 else amount * share, why)
 
 

@@ -186,7 +186,7 @@ class _Writer(RowWatcher):
                 raise _CannotError
             if one.leg is not None:
                 self._book(which, amount, one, 1.0, ledger.noted(row, one.leg))
-            for payer, payee, part, why in one.lines:
+            for payer, payee, part, why in one.between:
                 self._book(which, amount, one, part, ledger.lines(row, payer, payee, why))
 
     def _book(self, which: int, amount: Any, one: Booking, part: float, lines: Iterator[Line]) -> None:
@@ -207,6 +207,11 @@ def _outside(given: tuple[Any, ...]) -> tuple[Any, ...]:
     now = given[2]
     if isinstance(now, Now):
         return now.drawn, now.shock, now.level
+    return _drawn(now)
+
+
+def _drawn(now: Any) -> tuple[Any, ...]:
+    """Of a programme's row, all but what leaves its delay lines."""
     return tuple(x for name, x in zip(now._fields, now, strict=True) if name != "due")
 
 
@@ -291,7 +296,10 @@ def _play(
         for i in handed.arrays:
             x = flat[i]
             if type(x) in NUMBERS:
-                x = same.setdefault(float(x).hex(), np.full(paths, x))
+                text = float(x).hex()
+                if text not in same:
+                    same[text] = np.full(paths, x)
+                x = same[text]
             arrays.append(_close_together(x, paths))
         lucks += [flat[i] for i in handed.lucks]
     words = next((x.path for x in lucks if isinstance(x, Luck)), np.zeros(paths, dtype=np.uint64))
@@ -315,8 +323,7 @@ def _from_outside(
     """What each program is handed from outside, in the order in which they are called."""
     draws = [own_draws(structure.lowered, futures.source, futures.rows, over) for structure in structures]
     for row in range(futures.rows):
-        now = futures.now(row, ())
-        yield tuple(x for name, x in zip(now._fields, now, strict=True) if name != "due")
+        yield _drawn(futures.now(row, ()))
         for drawn in draws:
             yield drawn[row], at(futures.shock_runs, row), level[row]
 

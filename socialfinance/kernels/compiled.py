@@ -1,5 +1,6 @@
-"""Draws by blocks, compiled by Numba: the bits of the float versions, no fast-math.
+"""Draws by blocks, and a tape's way through its calls, compiled by Numba: the bits of NumPy, no fast-math.
 
+Numba keeps a kernel on disk by the date of its file, so kernels and the parts that they call stand in one.
 Import this module only inside a function: it imports Numba (optional, a quarter of a second).
 """
 

@@ -41,8 +41,6 @@ def binomial(n: Any, p: Any, u: Array, near: bool = False) -> Array:
     u
         Uniforms ``(path,)`` in (0, 1).
     """
-    from scipy.special import ndtri
-
     n = np.ascontiguousarray(np.broadcast_to(np.asarray(n, dtype=float), u.shape))
     p = np.ascontiguousarray(np.broadcast_to(np.asarray(p, dtype=float), u.shape))
     u, found = np.ascontiguousarray(u), np.empty(u.shape)
@@ -56,6 +54,8 @@ def binomial(n: Any, p: Any, u: Array, near: bool = False) -> Array:
         people, failing = np.floor(n[large] + 0.5), p[large] > 0.5
         chance = np.where(failing, 1.0 - p[large], p[large])
         if near:
+            from scipy.special import ndtri
+
             z = ndtri(u[large])
             counted = from_cumulants(people, chance, np.where(failing, -z, z))
         else:

@@ -43,7 +43,7 @@ WORTH_COMPILING = 400_000
 """Rows x paths after which a program is compiled: on NumPy they have cost about as much by then."""
 WORTH_COMPILING_ALL = 100_000
 """Rows x paths of a function, for each of its programs, after which all are compiled, those of few rows too:
-a deal whose rows all run compiled goes onto a tape, where they take half as long again."""
+a deal whose rows all run compiled goes onto a tape, where they take about half the time."""
 MOST_PROGRAMS = 128
 """Programs kept for one function on one shape; what decides otherwise again is left to NumPy."""
 MOST_REMEMBERED = 10_000

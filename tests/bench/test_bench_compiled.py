@@ -16,13 +16,14 @@ import socialfinance as sf
 from socialfinance.engine import block, deal
 from socialfinance.engine.ready import prepare
 from socialfinance.funds.portfolio import Portfolio
-from socialfinance.kernels import compiled, quick, tape
+from socialfinance.kernels import quick
 from tests.bench.page import PerformancePage
 from tests.bench.reference import reference_fund
 from tests.bench.test_bench import in_turn
 from tests.contracts.test_contract_six import portfolio as everything
 
-pytest.importorskip("numba")
+compiled = pytest.importorskip("socialfinance.kernels.compiled")
+tape = pytest.importorskip("socialfinance.kernels.tape")
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
 PATHS, ROUNDS = 8192, 5
 ROWS = "Rows of a structure"

@@ -19,7 +19,6 @@ from socialfinance.engine.deal import own_draws
 from socialfinance.engine.ready import ReadyPortfolio, drawn, futures_of, prepare, price_level
 from socialfinance.engine.run import simulate
 from socialfinance.funds.portfolio import Portfolio
-from socialfinance.kernels import tape
 from tests.bench.mixed import mixed_fund
 from tests.bench.page import PerformancePage
 from tests.bench.reference import reference_fund
@@ -196,6 +195,7 @@ def test_where_the_time_goes(page: PerformancePage) -> None:
 def test_where_a_tape_s_time_goes(monkeypatch: pytest.MonkeyPatch, page: PerformancePage) -> None:
     """A deal of the reference fund, its rows played with and without what a tape does."""
     compiled = pytest.importorskip("socialfinance.kernels.compiled")
+    tape = pytest.importorskip("socialfinance.kernels.tape")
     page.table(
         TAPE,
         "One bond of the reference fund, 8,192 paths, 41 rows. Programs were timed alone, booking by leaving "
@@ -240,7 +240,7 @@ def _profiled(ready: ReadyPortfolio) -> pstats.Stats:
 def _by_room(stats: pstats.Stats) -> dict[str, float]:
     """Shares of the time by room."""
     spent: dict[str, float] = defaultdict(float)
-    for (file, _, function), (_, _, own, _, callers) in stats.stats.items():  # type: ignore[attr-defined]
+    for (file, _, function), (_, _, own, _, callers) in vars(stats)["stats"].items():
         if function == "play_tape":
             spent["deals played from a tape"] += own
         elif "socialfinance" in file and "site-packages" not in file:

@@ -22,7 +22,7 @@ from socialfinance.engine.ready import ReadyPortfolio, prepare
 from socialfinance.engine.run import simulate
 from socialfinance.engine.sampling import streams
 from socialfinance.funds.portfolio import Portfolio
-from socialfinance.kernels import compiled, quick
+from socialfinance.kernels import quick
 from socialfinance.kernels.elementwise import (
     both,
     either,
@@ -71,6 +71,9 @@ def same(one: Block, other: Block) -> None:
     assert list(one.flows) == list(other.flows)
     for flow, sums in one.flows.items():
         assert np.array_equal(sums, other.flows[flow]), flow
+    assert one.rows.keys() == other.rows.keys()
+    for who, net in one.rows.items():
+        assert np.array_equal(net, other.rows[who]), who
 
 
 def programs(module: str = "") -> list[Any]:
@@ -116,6 +119,13 @@ def test_a_programme_that_does_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = one_deal(effect=effect, quarters=12, programme={"savings": saving}).model_dump(exclude_unset=True)
     true = {"distribution": "uniform", "low": -0.2, "high": 0.2}
     raw["deals"]["deal"]["programme"]["effect"]["true"] = true
+    hold_to_numpy(Portfolio.model_validate(raw), monkeypatch)
+
+
+def test_a_fund_that_judges_its_deals_and_stands_behind_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy reads all that a programme did, a pool its calls by row: both from a tape."""
+    raw = sf.load("collective-impact-fund").portfolio.model_dump(exclude_unset=True)
+    raw["deals"] = dict(list(raw["deals"].items())[:2])
     hold_to_numpy(Portfolio.model_validate(raw), monkeypatch)
 
 
@@ -203,6 +213,8 @@ def test_few_paths_and_a_journal_stay_with_their_rows() -> None:
 
 def test_words_side_by_side_are_those_one_by_one() -> None:
     """Eight paths in vectors, and what stands in for it where a processor has none so wide."""
+    from socialfinance.kernels import compiled
+
     rng, everybody = np.random.default_rng(5), np.uint64(0xFFFFFFFFFFFFFFFF)
     paths, threshold = (
         rng.integers(0, 2**40, 8).astype(np.uint64),
