@@ -53,7 +53,8 @@ class FlowKey(NamedTuple):
 class Block:
     """What one block of paths leaves behind: figures by path or reduced, unit sums of flows and of rows.
 
-    ``weights`` ``(path,)`` are those of paths that do not stand for equally much: sums are weighted.
+    ``weights`` ``(path,)`` are those of paths that do not stand for equally much: sums are weighted. Figures
+    are ``(path,)``, those of a fund that meets its deals in several mixes ``(mix, path)``.
     """
 
     def __init__(self, first: int, count: int, weights: Array | None = None) -> None:
@@ -81,11 +82,14 @@ class Kept:
     """All that is kept of a run, filled block by block in any order.
 
     ``groups`` are the most groups over which the error of an IRR of expected flows is taken; None keeps every
-    fine unit.
+    fine unit. ``sample`` says what the paths stand for, ``mixed`` what the futures do that a fund meets in
+    several mixes of its deals, mix by mix.
     """
 
-    def __init__(self, paths: int, sample: Sample = EQUAL, groups: int | None = GROUPS) -> None:
-        self.paths, self.sample, self._groups = paths, sample, groups
+    def __init__(
+        self, paths: int, sample: Sample = EQUAL, mixed: Sample | None = None, groups: int | None = GROUPS
+    ) -> None:
+        self.paths, self.sample, self.mixed, self._groups = paths, sample, mixed, groups
         self.figures: dict[Key, Array] = {}
         self._flows = Tree[FlowKey](UNIT, paths, self._most(UNIT))
         self._rows = Tree[tuple[str, str]](FINE, paths, self._fine())
@@ -105,11 +109,11 @@ class Kept:
         units = -(-self.paths // FINE)
         return min(max(-(-units // self._groups) - 1, 0).bit_length(), self._most(FINE))
 
-    def grow(self, paths: int, sample: Sample) -> None:
+    def grow(self, paths: int, sample: Sample, mixed: Sample | None = None) -> None:
         """Make room for more paths; those that are there must be whole units."""
         with self._lock:
-            self.paths, self.sample = paths, sample
-            self.figures = {key: _longer(values, paths) for key, values in self.figures.items()}
+            self.paths, self.sample, self.mixed = paths, sample, mixed
+            self.figures = {key: _longer(values, paths, -1) for key, values in self.figures.items()}
             self._flows.raise_to(paths, self._most(UNIT))
             self._rows.raise_to(paths, self._fine())
             self._moments.raise_to(paths, WHOLE)
@@ -119,7 +123,9 @@ class Kept:
         paths = slice(block.first, block.first + block.count)
         with self._lock:
             for key, values in block.figures.items():
-                self.figures.setdefault(key, np.zeros(self.paths))[paths] = values
+                if key not in self.figures:
+                    self.figures[key] = np.zeros((*values.shape[:-1], self.paths))
+                self.figures[key][..., paths] = values
             if block.flows:
                 sums = np.stack(list(block.flows.values())).transpose(2, 0, 1, 3)
                 self._flows.add(block.first // UNIT, tuple(block.flows), sums)
@@ -147,12 +153,20 @@ class Kept:
     def figure(self, key: Key) -> Figure:
         """What is known of a figure. One that a block does not have is nil there."""
         if key in self.figures:
-            return ByPath(self.figures[key], self.sample)
+            return self.by_path(key)
         known = merged(self._sketches[key])
         nil = self.paths - known.there - known.missing
         if nil > 0:
             known = merged([known, all_alike(0.0, nil)])
         return Sketched(self.paths, self._moments.sums(key)[0].tolist(), known)
+
+    def by_path(self, key: Key) -> ByPath:
+        """A figure whose values are kept: of its paths, or of the futures that a fund meets, mix by mix."""
+        values = self.figures[key]
+        if values.ndim == 1:
+            return ByPath(values, self.sample)
+        assert self.mixed is not None
+        return ByPath(values.ravel(), self.mixed)
 
     @property
     def rows(self) -> Mapping[tuple[str, str], Array]:

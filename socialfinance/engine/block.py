@@ -15,6 +15,7 @@ from socialfinance.engine.accumulate import AGAINST, Block, FlowKey
 from socialfinance.engine.deal import Outcome
 from socialfinance.engine.fund import Alone, Ran, alone, run_fund, watched_reasons
 from socialfinance.engine.fund_figures import WITHOUT_POLICY, fund_figures, fund_nets, policy_figures
+from socialfinance.engine.mixed import Met, mixed_figures
 from socialfinance.engine.purse import purse_figures
 from socialfinance.engine.ready import (
     ReadyDeal,
@@ -30,6 +31,7 @@ from socialfinance.engine.taped import run
 from socialfinance.measures.paths import (
     Key,
     by_year,
+    fund_investors,
     guarantor_figures,
     investor_figures,
     net_of,
@@ -109,7 +111,7 @@ def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare:
     paths = np.arange(first, first + count, dtype=np.uint64)
     common, fund = ready.common(seed, paths), FundSums(ready, count)
     block = Block(first, count, None if ready.points is None else ready.points.weights(paths))
-    runs: list[Alone] = []
+    met: list[Met] = []
     held = {position.deal.name: position for position in ready.fund.positions} if ready.fund else {}
     whole = ready.fund is not None and ready.fund.policy is not None
     for deal in ready.deals:
@@ -118,8 +120,8 @@ def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare:
         level = price_level(deal, common)
         ledger = ledger_of(ready, deal, position, count)
         own = run(deal, (deal.own,), futures, level, (ledger,), whole)[0]
-        if position is not None:
-            runs.append(alone(ready, position, own))
+        held_alone = None if position is None else alone(ready, position, own)
+        met.append(Met(deal, *own.ledger.of_role("investor"), held_alone))
         block.figures.update(deal_figures(ready, deal, own, "deal"))
         block.put_flows(_flows(deal, own.ledger, ready))
         block.put_rows(deal.name, "investor", _placed(ready, deal, invested(own.ledger)))
@@ -134,7 +136,11 @@ def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare:
     block.put_flows(fund.otherwise)
     block.put_rows("", "investor", fund.back - fund.paid_in)
     if ready.fund is not None:
+        runs = [one.alone for one in met if one.alone is not None]
         _put_fund(ready, block, runs, seed, paths, common)
+    if ready.points is not None and ready.points.mixes > 1:
+        for key, values in mixed_figures(ready, met, seed, paths, common).items():
+            block.figures[key] = np.concatenate([block.figures[key][None], values])
     return block
 
 
@@ -340,20 +346,11 @@ def _placed(ready: ReadyPortfolio, deal: ReadyDeal, net: Array) -> Array:
     return placed
 
 
-def fund_investors(ready: ReadyPortfolio, paid_in: Array, back: Array) -> dict[Key, Array]:
-    """The figures of all deals' investors together, from their flows on the portfolio's rows."""
-    figures = investor_figures(paid_in, back, ready.discount)
-    return {
-        Key("fund", "", "all investors", "investor", "", measure, unit): values
-        for measure, (unit, values) in figures.items()
-    }
-
-
 def _fund_figures(ready: ReadyPortfolio, fund: FundSums) -> dict[Key, Array]:
     """The fund's investors together, and every public body by financial year and for life."""
     found: dict[Key, Array] = {}
     if fund.paid_in.any():
-        found.update(fund_investors(ready, fund.paid_in, fund.back))
+        found.update(fund_investors(fund.paid_in, fund.back, ready.discount))
     years = ready.calendar.financial_years
     for party in sorted(fund.net):
         kind = ready.parties[party].kind

@@ -11,7 +11,7 @@ import numpy as np
 
 from socialfinance.core.ledger import RESULTS, Ledger
 from socialfinance.engine import taped
-from socialfinance.engine.block import deal_figures, fund_investors, invested, investors
+from socialfinance.engine.block import deal_figures, invested, investors
 from socialfinance.engine.deal import Outcome, run
 from socialfinance.engine.ready import (
     PLAN,
@@ -24,7 +24,7 @@ from socialfinance.engine.ready import (
 from socialfinance.funds.portfolio import Case
 from socialfinance.instruments.base import flat
 from socialfinance.kernels.returns import STATUS_NAMES
-from socialfinance.measures.paths import PENNY, Key, net_of
+from socialfinance.measures.paths import PENNY, Key, fund_investors, net_of
 from socialfinance.measures.statistics import Row
 from socialfinance.scenarios.common import Common, Shock
 from socialfinance.scenarios.dependence import CommonShock
@@ -83,7 +83,7 @@ def fund_plan_rows(ready: ReadyPortfolio, cases: Iterable[DealCases]) -> Iterato
         for total, flows in zip((paid_in, back), one.plan, strict=True):
             total[begin : begin + len(flows)] += flows
     if paid_in.any():
-        yield from _case_rows("plan", fund_investors(ready, paid_in, back))
+        yield from _case_rows("plan", fund_investors(paid_in, back, ready.discount))
 
 
 def _case_rows(case: str, figures: dict[Key, np.ndarray]) -> Iterator[Row]:

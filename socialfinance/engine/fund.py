@@ -6,7 +6,7 @@ which the fund could not grant all of it, and under a policy, are deals run agai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -19,12 +19,14 @@ from socialfinance.engine.deal import Asked, Outcome, Told, periods
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, drawn, futures_of, price_level, value_of
 from socialfinance.engine.ready_fund import MANAGER, Position, ReadyFund
 from socialfinance.funds import fund_step, policy_step, pool
+from socialfinance.kernels import quick
 from socialfinance.kernels.luck import uniform_block
 from socialfinance.measures.paths import sum_rows
 from socialfinance.scenarios.common import Common
 from socialfinance.scenarios.keys import key
 
 Array = NDArray[np.float64]
+Paths = NDArray[np.uint64]
 NARROW = 2048
 """Paths on which deals run side by side at once: all their ledgers are in memory together."""
 CALL, BACK = "guarantee call", "recovery"
@@ -91,7 +93,7 @@ class Live:
     """A deal that runs now, told by the fund what it has."""
 
     def __init__(
-        self, ready: ReadyPortfolio, position: Position, common: Common, seed: int, paths: NDArray[np.uint64]
+        self, ready: ReadyPortfolio, position: Position, common: Common, seed: int, paths: Paths
     ) -> None:
         deal = position.deal
         self.deal, self.first = deal, deal.first_row
@@ -202,35 +204,43 @@ class Ran(NamedTuple):
 
 
 def run_fund(
-    ready: ReadyPortfolio, runs: Sequence[Alone], seed: int, paths: NDArray[np.uint64], common: Common,
-    policy: bool,
+    ready: ReadyPortfolio, runs: Sequence[Alone], seed: int, paths: Paths, common: Common,
+    policy: bool, own: Mapping[str, Paths] | None = None,
 ) -> Ran:  # fmt: skip
     """The fund on these paths, from what its deals did alone; with its policy, or where it rations, again.
 
-    The same draws whatever is run again, so that with and without the policy meet the same futures.
+    The same draws whatever is run again, so that with and without the policy meet the same futures. ``own``
+    says by whose draws on which path each future has a deal, where not on its own.
     """
     fund = ready.fund
     assert fund is not None
     if policy:
-        return _live(ready, seed, paths, policy)
+        return _live(ready, seed, paths, policy, own)
     runners = [Replayed(p, one) for p, one in zip(fund.positions, runs, strict=True)]
     ran = through(ready, runners, common, seed, paths, None, runs)
     short: NDArray[np.bool_] = np.any(ran.met < 1.0, axis=0)
     if not short.any():
         return ran
-    again = _live(ready, seed, paths[short], policy)
+    theirs = None if own is None else {draws: one[short] for draws, one in own.items()}
+    again = _live(ready, seed, paths[short], policy, theirs)
     return _put(ran, again, short)
 
 
-def _live(ready: ReadyPortfolio, seed: int, paths: NDArray[np.uint64], policy: bool) -> Ran:
-    """All deals side by side, on narrow blocks."""
+def _live(
+    ready: ReadyPortfolio, seed: int, paths: Paths, policy: bool, own: Mapping[str, Paths] | None = None
+) -> Ran:
+    """All deals side by side, on narrow blocks; ``own`` as in :func:`run_fund`."""
     fund = ready.fund
     assert fund is not None
     parts = []
     for start in range(0, len(paths), NARROW):
-        some = paths[start : start + NARROW]
+        narrow = slice(start, start + NARROW)
+        some = paths[narrow]
         common = ready.common(seed, some)
-        runners = [Live(ready, position, common, seed, some) for position in fund.positions]
+        runners = [
+            Live(ready, position, common, seed, some if own is None else own[position.deal.draws][narrow])
+            for position in fund.positions
+        ]
         terms = fund.policy if policy else None
         parts.append(through(ready, runners, common, seed, some, terms, None))
     return parts[0] if len(parts) == 1 else _joined(parts)
@@ -238,7 +248,7 @@ def _live(ready: ReadyPortfolio, seed: int, paths: NDArray[np.uint64], policy: b
 
 def through(
     ready: ReadyPortfolio, runners: Sequence[Runner], common: Common, seed: int,
-    paths: NDArray[np.uint64], policy: policy_step.Terms | None, runs: Sequence[Alone] | None,
+    paths: Paths, policy: policy_step.Terms | None, runs: Sequence[Alone] | None,
 ) -> Ran:  # fmt: skip
     """Every row of the fund: ask, grant, play, pay."""
     fund = ready.fund
@@ -252,6 +262,7 @@ def through(
     steered_state = fund_step.spread(policy_step.opening(deals), count) if policy is not None else None
     steered: policy_step.Steered | None = None
     kept = _Kept(ready, fund, count)
+    draw, distribute = (quick.through(one, count) for one in (fund_step.draw, fund_step.distribute))
     for row, plan in enumerate(fund.lowered.schedule):
         asked = [runner.ask(row) for runner in runners]
         kept.count(row, asked, runners)
@@ -271,15 +282,18 @@ def through(
             covered, pays = pool.answer(guarantee, covered, float(row % 4 == 1 and row > 1))
             fee = guarantee.fee * np.maximum(0.0, guarantee.cap - covered.used) if row > 0 else 0.0
         wind_down = fund_step.total(steered.wind_down) if steered is not None else 0.0
-        state, called = fund_step.draw(terms, state, plan, level[row], fee + wind_down, wishes)
+        state, called = draw(
+            terms, state, plan, fund_step.rates(terms, state, plan), level[row], fee + wind_down, wishes
+        )
         moved = [
             runner.play(row, _told(called, one, steered, d))
             for d, (runner, one) in enumerate(zip(runners, asked, strict=True))
         ]
         back, covered, shared = _guaranteed(fund, guarantee, covered, row, moved, kept)
         # what the pool pays late for the deal's own calls counts as back from the deal
-        state, paid = fund_step.distribute(terms, state, plan, called, back, pays.pays)
+        state, paid = distribute(terms, state, plan, called, back, pays.pays)
         kept.book(row, called, paid, moved, back, pays, shared, fee, state, steered)
+    quick.done(draw, distribute)
     return kept.done(state, covered, steered_state, runners, runs)
 
 
@@ -299,7 +313,7 @@ def _told(
 class _Chance:
     """What the policy meets by chance: errors of measurement, ties, and whether payers consent."""
 
-    def __init__(self, fund: ReadyFund, seed: int, paths: NDArray[np.uint64]) -> None:
+    def __init__(self, fund: ReadyFund, seed: int, paths: Paths) -> None:
         self.fund, self.seed, self.paths = fund, seed, paths
 
     def now(self, row: int, kept: _Kept, asked: Sequence[Asked | None]) -> policy_step.Now:

@@ -55,15 +55,15 @@ def fund_nets(ready: ReadyPortfolio, ran: Ran) -> Iterator[tuple[str, str, Array
     yield GROSS, fund.party, ran.received - ran.paid_in
 
 
-def fund_figures(ready: ReadyPortfolio, ran: Ran, scope: str) -> dict[Key, Array]:
-    """Every figure of the fund on a block."""
+def life_figures(ready: ReadyPortfolio, ran: Ran, scope: str) -> dict[Key, Array]:
+    """Figures for life of each note, of the fund as a whole and of its pool, on a block."""
     fund = ready.fund
     assert fund is not None
     found: dict[Key, Array] = {}
 
-    def keep(party: str, role: str, figures: Figures, deal: str = "", year: str = "") -> None:
+    def keep(party: str, role: str, figures: Figures) -> None:
         for measure, (unit, values) in figures.items():
-            found[Key(scope, deal, party, role, year, measure, unit)] = values
+            found[Key(scope, "", party, role, "", measure, unit)] = values
 
     for i, name in enumerate(fund.names):
         keep(name, "note", _note(ready, fund, ran, i))
@@ -71,8 +71,23 @@ def fund_figures(ready: ReadyPortfolio, ran: Ran, scope: str) -> dict[Key, Array
     keep(fund.party, NET, investor_figures(paid, back, ready.discount))
     keep(fund.party, GROSS, investor_figures(ran.paid_in, ran.received, ready.discount))
     keep(fund.party, "fund", _whole(ready, fund, ran))
+    for party, figures in _guarantors(fund, ran):
+        keep(party, "guarantor", figures)
+    return found
+
+
+def fund_figures(ready: ReadyPortfolio, ran: Ran, scope: str) -> dict[Key, Array]:
+    """Every figure of the fund on a block."""
+    fund = ready.fund
+    assert fund is not None
+    found = life_figures(ready, ran, scope)
+
+    def keep(figures: Figures, role: str, deal: str = "", year: str = "") -> None:
+        for measure, (unit, values) in figures.items():
+            found[Key(scope, deal, fund.party, role, year, measure, unit)] = values
+
     for year, figures in _by_year(ready, fund, ran) if scope == "fund" else ():
-        keep(fund.party, "fund", figures, year=year)
+        keep(figures, "fund", year=year)
     for d, position in enumerate(fund.positions):
         gain = ran.deal_back[d] - ran.deal_paid[d]
         mine: Figures = {
@@ -83,9 +98,7 @@ def fund_figures(ready: ReadyPortfolio, ran: Ran, scope: str) -> dict[Key, Array
         if position.pooled or position.cover > 0.0:
             mine["claimed"] = ("pounds", ran.pool.claimed[d])
             mine["met"] = ("pounds", ran.pool.met[d])
-        keep(fund.party, "position", mine, deal=position.deal.name)
-    for party, figures in _guarantors(fund, ran):
-        keep(party, "guarantor", figures)
+        keep(mine, "position", deal=position.deal.name)
     return found
 
 

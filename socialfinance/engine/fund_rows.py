@@ -94,9 +94,9 @@ def _note_rates(fund: ReadyFund, kept: Kept, scope: str) -> Iterator[Row]:
     """Expected loss of each note over what is expected to be drawn, with its standard error."""
     for name, note in zip(fund.names, fund.lowered.terms.notes, strict=True):
         if note.repayable or note.residual:
-            loss = kept.figures[Key(scope, "", name, "note", "", "loss", "pounds")]
-            drawn = kept.figures[Key(scope, "", name, "note", "", "drawn", "pounds")]
-            value, error = ratio_of_means(kept.sample, loss, drawn)
+            loss = kept.by_path(Key(scope, "", name, "note", "", "loss", "pounds"))
+            drawn = kept.by_path(Key(scope, "", name, "note", "", "drawn", "pounds"))
+            value, error = ratio_of_means(loss.sample, loss.values, drawn.values)
             key = Key(scope, "", name, "note", "", "expected_loss_rate", "fraction")
             yield _row(key, "of_means", value, error, "ok" if value is not None else "nothing is ever drawn")
 

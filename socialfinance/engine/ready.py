@@ -137,7 +137,8 @@ class ReadyPortfolio:
         """Common factors for a block of paths, or for a case (paths None)."""
         indices = {name: index.annual for name, index in self.portfolio.indices.items()}
         points = None if paths is None else self.points
-        return Common(seed, self.calendar, self.portfolio.factors, indices, paths, points)
+        shared = paths if points is None else points.common(paths)
+        return Common(seed, self.calendar, self.portfolio.factors, indices, shared, points)
 
 
 def prepare(portfolio: Portfolio, only: str | None = None, alone: bool = False) -> ReadyPortfolio:

@@ -123,7 +123,7 @@ def simulate(
         paths = -(-paths // UNIT) * UNIT
     needs = estimate(ready, paths, chunk, workers, choice)
     check_memory(needs)
-    kept = Kept(paths, EQUAL if plan is None else plan.sample(paths))
+    kept = Kept(paths, *_samples(plan, paths))
     held = None
     if checkpoint is not None:
         held = Checkpoint(
@@ -143,7 +143,7 @@ def simulate(
                 more = -(-more // plan.points.size) * plan.points.size
             needs = estimate(ready, more, chunk, workers, choice)
             check_memory(needs)
-            kept.grow(more, EQUAL if plan is None else plan.sample(more))
+            kept.grow(more, *_samples(plan, more))
             _run(work, needs, kept, progress, held, executor, before)
         if wanted:  # only now is it known over how many paths
             cases = _run(work, needs, kept, executor=executor, begin=kept.paths, cases=True)
@@ -181,6 +181,11 @@ def _spread(
     return None
 
 
+def _samples(plan: Spread | None, paths: int) -> tuple[Sample, Sample | None]:
+    """What paths stand for, and what the futures do in which a fund meets its deals in mixes."""
+    return (EQUAL, None) if plan is None else plan.samples(paths)
+
+
 def estimate(
     ready: ReadyPortfolio, paths: int, chunk: int = CHUNK, workers: int | None = None, keep: Keep = ALL
 ) -> Estimate:
@@ -211,6 +216,9 @@ def estimate(
         more, at_once, net = fund_needs(ready, ready.fund)
         figures, shared, by_row = figures + more, shared + at_once, by_row + net
     by_path = _by_path(ready, figures, keep)
+    if ready.points is not None:
+        notes = 0 if ready.fund is None else len(ready.fund.names)
+        by_path += (ready.points.mixes - 1) * (11 + (60 + 15 * notes if notes else 0))
     held = 2 * 8 * by_row * (ready.calendar.quarters + 1) * min(GROUPS, -(-paths // FINE))
     held += 2 * BUCKET_BYTES * min(paths, BUCKETS) * (figures - by_path)
     at_work = threads * 8 * width * (working + shared)

@@ -32,7 +32,13 @@ ASIDE = 2**40
 STEPS = 8
 """Equal steps of a dimension between which figures are held against each other."""
 TAIL_PILOTS = (8192, 16_384)
-"""Futures from which bad times are learnt: plain ones, then half of them in bad times as learnt so far."""
+"""Paths from which bad times are learnt: plain ones, then half of them in bad times as learnt so far."""
+MIXED_PILOTS = (4096, 8192)
+"""The same where a fund meets deals in mixes: of fewer paths there are as many futures."""
+WORLD, MIXES = 8, 8
+"""Paths that share what is common, at most, and mixes of their deals: more gain little more."""
+SHARED = 0.6
+"""Times the variance of a figure of bad times that what is common may come to, at most, by being shared."""
 WORST = 0.03
 """Share of the pilot's futures that are bad times."""
 FAR = 4.0
@@ -51,14 +57,18 @@ class Spread(NamedTuple):
     pilot: int
     """futures that were run to learn them"""
 
-    def sample(self, paths: int) -> Sample:
-        """What the first ``paths`` futures stand for."""
-        numbers = np.arange(paths, dtype=np.uint64)
-        member = numbers.astype(np.int64) // self.points.size
-        return InSets(self.points.weights(numbers), member, paths // self.points.size)
+    def samples(self, paths: int) -> tuple[Sample, Sample]:
+        """What the first ``paths`` paths stand for, and the futures that a fund meets of them, mix by mix."""
+        size, mixes = self.points.size, self.points.mixes
+        sets = np.arange(paths, dtype=np.uint64).reshape(-1, size)
+        weights = np.concatenate([self.points.mixed_weights(one) for one in sets], axis=1)
+        member = np.arange(paths) // size
+        whole = InSets(weights[0], member, len(sets))
+        return whole, InSets(weights.ravel(), np.tile(member, mixes), len(sets))
 
     def told(self) -> dict[str, object]:
         """What a reader of the result should know of it."""
+        mixed = {"paths_in_a_world": self.points.world, "mixes": self.points.mixes}
         return {
             "sampling": "auto",
             "randomised_sets": self.paths // self.points.size,
@@ -67,6 +77,7 @@ class Spread(NamedTuple):
             "bad_times": self.tail,
             "tilted": [" ".join(part for part in names if part) for names in self.points.tilts],
             "pilot_paths": self.pilot,
+            **(mixed if self.points.mixes > 1 else {}),
         }
 
 
@@ -92,29 +103,61 @@ def spread(ready: ReadyPortfolio, seed: int, paths: int, tail: str | None = None
     """Points for ``paths`` futures (rounded up to whole sets), in the order in which their dimensions matter.
 
     ``tail`` names a figure by path, ``[deal:]who.measure``, whose worst values are its highest: half of the
-    futures are then drawn where it is at its worst. What matters, and what makes bad times, is learnt from
-    pilots of points of their own. InputError where there is no such figure, or no such times.
+    futures are then drawn where it is at its worst. Where it is one of a fund's, the fund meets its deals in
+    mixes. What matters, and what makes bad times, is learnt from pilots of points of their own. InputError
+    where there is no such figure, or no such times.
     """
     size, sets = sizes(paths)
     bad = None if tail is None else named(tail, "tail")
-    pilots = (PILOT,) if bad is None else TAIL_PILOTS
-    deals = {deal.name for deal in ready.deals}
-    points = Points(seed, pilots[0], _by_deal(streams(ready), deals))
-    figures = _pilot_figures(ready, points, seed)
-    order = _by_deal(_by_weight(points, _watched(figures)), deals)
+    deals = {deal.draws for deal in ready.deals}
+    mixed = bad is not None and bad.deal == "" and _can_be_mixed(ready)
+    first = PILOT if bad is None else (MIXED_PILOTS if mixed else TAIL_PILOTS)[0]
+
+    def points(count: int, order: list[list[Names]], tilts: Mapping[Names, Tilt] | None = None) -> Points:
+        return Points(seed, count, order, tilts, world, MIXES if world > 1 else 1, deals)
+
+    world = WORLD if mixed else 1
+    pilot = points(first, _by_deal(streams(ready), deals))
+    figures = _pilot_figures(ready, pilot, seed)
+    order = _by_deal(_by_weight(pilot, _watched(figures)), deals)
     if bad is None:
-        return Spread(Points(seed, size, order), size * sets, "", PILOT)
-    key = bad.among(figures, "tail")[0]
-    tilts = _tilts(points, figures[key])
+        return Spread(points(size, order), size * sets, "", PILOT)
+    values = figures[bad.among(figures, "tail")[0]]
+    tilts = _tilts(pilot, values)
     if not tilts:
         raise InputError(
             "has no worst futures that anything drawn once a path brings about", field="tail", given=tail,
             allowed="a figure that does, or none",
         )  # fmt: skip
-    for count in pilots[1:]:
-        points = Points(seed, count, order, tilts)
-        tilts = _tilts(points, _pilot_figures(ready, points, seed)[key]) or tilts
-    return Spread(Points(seed, size, order, tilts), size * sets, bad.text, sum(pilots))
+    world = _world(values) if values.ndim > 1 else 1
+    second = (MIXED_PILOTS if world > 1 else TAIL_PILOTS)[1]
+    pilot = points(second, order, tilts)
+    again = _pilot_figures(ready, pilot, seed)
+    tilts = _tilts(pilot, again[bad.among(again, "tail")[0]]) or tilts
+    return Spread(points(size, order, tilts), size * sets, bad.text, first + second)
+
+
+def _can_be_mixed(ready: ReadyPortfolio) -> bool:
+    """Whether there are deals to mix, and no policy, which would have all of them run again in every mix."""
+    policy = ready.fund is not None and ready.fund.policy is not None
+    return not policy and len({deal.draws for deal in ready.deals}) > 1
+
+
+def _world(values: Array) -> int:
+    """How many paths should share what is common: fewer, the more of a figure's worst hangs on that.
+
+    Sharing among k has a mean meet 1 / k as many draws of what is common: k times its part of the variance.
+    Two futures of a world and mix have that in common and no more, so that part is their covariance.
+    """
+    q = np.quantile(values, 1.0 - WORST, method="inverted_cdf")
+    excess = np.maximum(values - q, 0.0)
+    apart = (excess - excess.mean()).reshape(-1, WORLD)
+    pairs = apart.sum(axis=1) ** 2 - np.sum(apart * apart, axis=1)
+    common = float(pairs.mean()) / (WORLD * (WORLD - 1)) / max(float(excess.var()), 1e-300)
+    world = 1
+    while world < WORLD and 2 * world * common <= SHARED:
+        world *= 2
+    return world
 
 
 def streams(ready: ReadyPortfolio) -> tuple[Names, ...]:
@@ -151,7 +194,7 @@ def _pilot_figures(ready: ReadyPortfolio, points: Points, seed: int) -> Mapping[
         for key, values in block.figures.items():
             if key.financial_year == "" and key.scope in ("deal", "fund", "council"):
                 found.setdefault(key, []).append(values)
-    return {key: np.concatenate(parts) for key, parts in found.items()}
+    return {key: np.concatenate(parts, axis=-1) for key, parts in found.items()}
 
 
 def _watched(figures: Mapping[Key, Array]) -> list[Array]:
@@ -165,7 +208,7 @@ def _watched(figures: Mapping[Key, Array]) -> list[Array]:
     gains = [key for key in figures if _of_deals(key, "investor", "gain")]
     own = [key for key in figures if key.scope == "fund" and key.measure in ("npv", "calls")]
     totals = [_total(figures, costs), _total(figures, calls) - _total(figures, gains)]
-    return totals + [figures[key] for key in sorted([*costs, *own])]
+    return totals + [np.atleast_2d(figures[key])[0] for key in sorted([*costs, *own])]
 
 
 def _of_deals(key: Key, role: str, measure: str) -> bool:
@@ -173,7 +216,7 @@ def _of_deals(key: Key, role: str, measure: str) -> bool:
 
 
 def _total(figures: Mapping[Key, Array], keys: Iterable[Key]) -> Array:
-    total = np.zeros(len(next(iter(figures.values()))))
+    total = np.zeros(next(iter(figures.values())).shape[-1])
     for key in sorted(keys):
         total += figures[key]
     return total
@@ -206,16 +249,24 @@ def _between(step: NDArray[np.intp], score: Array) -> float:
 def _tilts(pilot: Points, bad: Array) -> dict[Names, Tilt]:
     """Densities of the dimensions that look least uniform in the worst futures of the pilot.
 
-    The worst are those that stand for a share ``WORST`` of all futures, by the pilot's weights.
+    The worst are those that stand for a share ``WORST`` of all futures, by the pilot's weights. A path whose
+    draws several of them have counts once, with the weight of all.
     """
     paths = _pilot_paths(pilot)
-    order, weights = np.argsort(-bad, kind="stable"), pilot.weights(paths)
-    worst = order[: max(int(np.searchsorted(np.cumsum(weights[order]), WORST * len(bad), side="right")), 1)]
+    weights, bad = (pilot.mixed_weights(paths) if bad.ndim > 1 else pilot.weights(paths)).ravel(), bad.ravel()
+    order = np.argsort(-bad, kind="stable")
+    reached = np.cumsum(weights[order])
+    worst = order[: max(int(np.searchsorted(reached, WORST * reached[-1], side="right")), 1)]
+    whose: dict[str, tuple[Paths, Array]] = {}
     found: list[tuple[float, Names, Tilt]] = []
     for names in pilot.place:
-        drawn_there = pilot.uniforms(names, paths[worst])
+        if names[0] not in whose:
+            shared = paths if names[0] in pilot.deals else pilot.common(paths)
+            own, place = np.unique(pilot.mixed(names[0], shared).ravel()[worst], return_inverse=True)
+            whose[names[0]] = own, np.asarray(np.bincount(place, weights[worst]), dtype=float)
+        drawn_there = pilot.uniforms(names, whose[names[0]][0])
         assert drawn_there is not None
-        tilt, distance = density_of(drawn_there, weights[worst])
+        tilt, distance = density_of(drawn_there, whose[names[0]][1])
         if distance > FAR:
             found.append((-distance, names, tilt))
     return {names: tilt for _, names, tilt in sorted(found, key=lambda one: one[:2])[:MOST_TILTED]}

@@ -35,7 +35,7 @@ from socialfinance.scenarios.dependence import CommonShock, GaussianFactor
 from socialfinance.scenarios.distributions import Beta, Given
 from socialfinance.scenarios.keys import key
 from socialfinance.scenarios.pedigree import TrackRecord
-from socialfinance.scenarios.points import Names, Noticed, Paths
+from socialfinance.scenarios.points import Names, Noticed, Paths, Unmixed
 
 Array = NDArray[np.float64]
 
@@ -79,7 +79,7 @@ class Quality:
     """the least effective sample size over particles before a drawing anew; 1 where there was none"""
 
 
-class Learnt:
+class Learnt(Unmixed):
     """Serves the uniforms ``(path,)`` of what was learnt, one particle a path; all count for as much."""
 
     def __init__(self, drawn_uniforms: Mapping[Names, Array]) -> None:

@@ -6,7 +6,6 @@ deal or by test; amounts are pounds, floats or ``(path,)``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,7 +86,8 @@ class Terms(NamedTuple):
     reserve_called: bool
     cash_yield: float
     """a quarter"""
-    carry: CarryTerms | None
+    carry: tuple[CarryTerms, ...]
+    """one, or none"""
     deals: int
     no_notes: Tuple
 
@@ -231,11 +231,23 @@ def total(amounts: Tuple) -> Any:
     return found
 
 
-def accrue(terms: Terms, state: State, row: Row) -> Tuple:
+def rates(terms: Terms, state: State, row: Row) -> Tuple:
+    """Each note's rate in this quarter; a performance note's rises with receipts over plan."""
+    found: Tuple = ()
+    for note in terms.notes:
+        rate: Any = note.rate
+        if note.extra > 0.0:
+            came = ratio(total(state.deal_back), row.planned_before, 0.0)
+            rise = least(1.0, most(0.0, (came - note.nothing_at) / (note.all_at - note.nothing_at)))
+            rate = (1.0 + note.annual + note.extra * rise) ** 0.25 - 1.0
+        found = (*found, rate)
+    return found
+
+
+def accrue(terms: Terms, state: State, row: Row, rates: Tuple) -> Tuple:
     """Interest that falls due on each note: on the balance after the last row, on what is owed, on undrawn.
 
-    balance x rate + owed x rate (where it compounds) + undrawn x fee, rate that of a quarter; a performance
-    note's rate rises with receipts over plan.
+    balance x rate + owed x rate (where it compounds) + undrawn x fee, rate that of a quarter.
     """
     due = terms.no_notes
     if row.row == 0:
@@ -243,13 +255,8 @@ def accrue(terms: Terms, state: State, row: Row) -> Tuple:
     for i, note in enumerate(terms.notes):
         if not note.repayable:
             continue
-        rate: Any = note.rate
-        if note.extra > 0.0:
-            came = ratio(total(state.deal_back), row.planned_before, 0.0)
-            rise = least(1.0, most(0.0, (came - note.nothing_at) / (note.all_at - note.nothing_at)))
-            rate = (1.0 + note.annual + note.extra * rise) ** 0.25 - 1.0
         bears = state.balance[i] + part(state.owed[i], note.compounds)
-        due = put(due, i, bears * rate + part(note.commitment - state.drawn[i], note.undrawn_fee))
+        due = put(due, i, bears * rates[i] + part(note.commitment - state.drawn[i], note.undrawn_fee))
     return due
 
 
@@ -261,13 +268,18 @@ def call(terms: Terms, state: State, amount: Any) -> Tuple:
         asked = least(amount, left)
         return tuple(asked * ratio(one, left, 0.0) for one in undrawn)
     calls, asked = terms.no_notes, amount
-    for group in reversed(terms.ranks):
+    for group in reversed(ranks(terms)):
         left = total(tuple(undrawn[i] for i in group))
         here = least(asked, left)
         for i in group:
             calls = put(calls, i, here * ratio(undrawn[i], left, 0.0))
         asked = asked - here
     return calls
+
+
+def ranks(terms: Terms) -> tuple[tuple[int, ...], ...]:
+    """Places of notes by rank; whole numbers where the step is compiled, to which all numbers are floats."""
+    return tuple(tuple(int(i) for i in group) for group in terms.ranks)
 
 
 def reserve_target(terms: Terms, row: Row, accrued: Tuple, balance: Tuple) -> Any:
@@ -283,7 +295,9 @@ def reserve_target(terms: Terms, row: Row, accrued: Tuple, balance: Tuple) -> An
     return target * row.reserved
 
 
-def draw(terms: Terms, state: State, row: Row, level: Any, fee: Any, wishes: Tuple) -> tuple[State, Called]:
+def draw(
+    terms: Terms, state: State, row: Row, rates: Tuple, level: Any, fee: Any, wishes: Tuple
+) -> tuple[State, Called]:
     """Call money, pay running costs, grant what deals ask for, as far as it goes.
 
     Without notice the call is what is short: costs + wishes + the reserve where calls fill it, less cash.
@@ -294,7 +308,7 @@ def draw(terms: Terms, state: State, row: Row, level: Any, fee: Any, wishes: Tup
     """
     cash = state.waiting + state.held + state.retained
     earned = part(cash + state.reserve, terms.cash_yield)
-    accrued = accrue(terms, state, row)
+    accrued = accrue(terms, state, row, rates)
     costs = row.costs * level + fee + state.cost_arrears
     asked = total(wishes) if wishes else cash * 0.0
     lacking = cash * 0.0
@@ -424,11 +438,11 @@ def is_locked(terms: Terms, state: State, row: Row, accrued: Tuple) -> Any:
     return both(locked > 0.0, either(owed > HALF_A_PENNY, owed * 0.0 + row.draws_after > 0.0))
 
 
-def pay_by_rank(terms: Terms, cash: Any, owed: Tuple, open_to: Callable[[int], Any]) -> tuple[Tuple, Any]:
-    """Pay what is owed in order of rank, within a rank in proportion; ``open_to`` 0 is passed over."""
+def pay_by_rank(terms: Terms, cash: Any, owed: Tuple, open_to: Tuple) -> tuple[Tuple, Any]:
+    """Pay what is owed in order of rank, within a rank in proportion; a note ``open_to`` 0 is passed over."""
     paid = terms.no_notes
-    for group in terms.ranks:
-        wanted = tuple(owed[i] * open_to(i) for i in group)
+    for group in ranks(terms):
+        wanted = tuple(owed[i] * open_to[i] for i in group)
         due = total(wanted)
         here = least(cash, due)
         met = where(due <= cash, 1.0, here / most(due, 1e-9))
@@ -518,13 +532,20 @@ def pay_interest(
 
 def pay_owed(terms: Terms, state: State, cash: Any) -> tuple[State, Tuple, Any]:
     """Interest that is still owed, in rank order: of notes that a lock-up passed over in the last row."""
-    paid, left = pay_by_rank(terms, cash, state.owed, lambda i: 1.0)
+    paid, left = pay_by_rank(terms, cash, state.owed, _open(terms))
     owed = tuple(most(0.0, a - b) for a, b in zip(state.owed, paid, strict=True))
     return state._replace(owed=owed), paid, left
 
 
-def _unless_locked(terms: Terms, locked: Any) -> Callable[[int], Any]:
-    return lambda i: 1.0 if terms.protected[i] or not terms.tests else where(locked, 0.0, 1.0)
+def _open(terms: Terms) -> Tuple:
+    return (1.0,) * len(terms.notes)
+
+
+def _unless_locked(terms: Terms, locked: Any) -> Tuple:
+    if not terms.tests:
+        return _open(terms)
+    unlocked = where(locked, 0.0, 1.0)
+    return tuple(1.0 if protected else unlocked for protected in terms.protected)
 
 
 def redeem(terms: Terms, state: State, row: Row, locked: Any) -> tuple[State, Tuple]:
@@ -533,7 +554,7 @@ def redeem(terms: Terms, state: State, row: Row, locked: Any) -> tuple[State, Tu
         return state, terms.no_notes
     wanted = tuple(part(one, share) for one, share in zip(state.balance, row.redeemed, strict=True))
     windows_open = where(locked, 0.0, 1.0) if terms.tests else 1.0
-    redeemed, reserve = pay_by_rank(terms, state.reserve, wanted, lambda i: windows_open)
+    redeemed, reserve = pay_by_rank(terms, state.reserve, wanted, (windows_open,) * len(wanted))
     balance = tuple(most(0.0, one - paid) for one, paid in zip(state.balance, redeemed, strict=True))
     return state._replace(balance=balance, reserve=reserve), redeemed
 
@@ -558,7 +579,7 @@ def retain(terms: Terms, state: State, row: Row, cash: Any) -> tuple[State, Any]
 def repay(terms: Terms, state: State, cash: Any, locked: Any) -> tuple[State, Tuple, Any]:
     """Principal of repayable notes: in rank order, or by balance while no trigger is on."""
     owed = tuple(state.balance[i] if note.repayable else cash * 0.0 for i, note in enumerate(terms.notes))
-    in_order, left = pay_by_rank(terms, cash, owed, lambda i: 1.0)
+    in_order, left = pay_by_rank(terms, cash, owed, _open(terms))
     paid = in_order
     if terms.pro_rata:
         due = total(owed)
@@ -594,7 +615,7 @@ def share_out(
     state, carry = take_carry(terms, state, called, received, offered)
     offered = offered - carry
     balance, hurdle, gain = state.balance, state.hurdle, state.gain
-    for group in terms.ranks:
+    for group in ranks(terms):
         mine = tuple(i for i in group if terms.notes[i].residual)
         if not mine:
             continue
@@ -635,9 +656,9 @@ def in_shares(terms: Terms, state: State, places: Tuple, offered: Any, hurdle: T
 
 def take_carry(terms: Terms, state: State, called: Called, received: Tuple, cash: Any) -> tuple[State, Any]:
     """The manager's part of a distribution to residual notes."""
-    if terms.carry is None:
+    if not terms.carry:
         return state, cash * 0.0
-    agreed = terms.carry
+    agreed = terms.carry[0]
     called_from = cash * 0.0
     for i, note in enumerate(terms.notes):
         called_from = called_from + part(called.calls[i], float(note.residual))
@@ -665,7 +686,7 @@ def take_carry(terms: Terms, state: State, called: Called, received: Tuple, cash
 def claw_back(terms: Terms, state: State, row: Row) -> tuple[State, Any, Tuple]:
     """At the end the manager pays back what is more than a carry on the whole fund, to residual notes."""
     nothing = state.managers * 0.0
-    if terms.carry is None or not terms.carry.american or not row.final:
+    if not terms.carry or not terms.carry[0].american or not row.final:
         return state, nothing, terms.no_notes
     amount = most(0.0, state.managers - state.entitled)
     places = tuple(i for i, note in enumerate(terms.notes) if note.residual)

@@ -100,9 +100,9 @@ def lower(
         reserve_quarters=float(fund.reserve.interest_quarters),
         reserve_called=fund.reserve.from_calls,
         cash_yield=quarterly(fund.cash_yield),
-        carry=None if carry is None else fund_step.CarryTerms(
+        carry=() if carry is None else (fund_step.CarryTerms(
             carry.style == "american", quarterly(carry.preferred), carry.share, carry.catch_up
-        ),
+        ),),
         deals=len(deals),
         no_notes=none,
     )  # fmt: skip

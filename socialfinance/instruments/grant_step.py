@@ -113,21 +113,27 @@ def instalments(terms: Terms, state: State, now: Now) -> Instalments:
 
 
 def ask(terms: Terms, state: State, now: Now) -> Any:
-    """What the funder is asked for this row, pounds."""
-    return instalments(terms, state, now).wish
+    """What the funder is asked for this row, pounds: instalments, and the cost of following the grant."""
+    return instalments(terms, state, now).wish + following(state, now)
+
+
+def following(state: State, now: Now) -> Any:
+    """What the funder pays others to follow the grant, until all is settled."""
+    return where(state.vehicle.settled > 0.0, 0.0, now.plan.monitoring)
 
 
 def step(terms: Terms, state: State, now: Now) -> tuple[State, Payments, Orders, vehicle.Pipelines]:
     """One row: receipts, instalments, overheads, cost as far as the grant goes, what is unspent at the end.
 
-    Cost that the grant does not meet is carried by the grantees until a later instalment pays for it; what is
-    left of it is their own contribution. At the end what is unspent of the grant goes back, and what is left
-    of other income stays with the grantees.
+    Of what the funder has, following the grant comes first. Cost that the grant does not meet is carried by
+    the grantees until a later instalment pays for it; what is left of it is their own contribution. At the
+    end what is unspent of the grant goes back, and what is left of other income stays with the grantees.
     """
     row = now.plan
     money = vehicle.receive(terms.vehicle, state.vehicle, row.vehicle, now, now.due, now.drawn)
     due = instalments(terms, state, now)
-    grant = least(due.wish, now.granted)
+    follows = least(following(state, now), now.granted)
+    grant = least(due.wish, now.granted - follows)
     overheads = part(grant, terms.overheads)
     met = vehicle.pay_bill(terms.vehicle, money.bill, money.cash + grant - overheads)
     carried = met.unpaid
@@ -140,7 +146,6 @@ def step(terms: Terms, state: State, now: Now) -> tuple[State, Payments, Orders,
     returned = part(unspent, terms.clawback)
     returned = where(returned > HALF_A_PENNY, returned, 0.0)
     surplus = left - returned
-    follows = where(state.vehicle.settled > 0.0, 0.0, row.monitoring)
     impact = state.impact
     if terms.impact_line >= 0.0:
         impact = reached(terms, state, now, terms.impact_line, impact)

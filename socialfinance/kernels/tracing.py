@@ -16,7 +16,7 @@ from enum import Enum
 from functools import cache
 from itertools import count as count_from_nought
 from operator import itemgetter
-from types import FunctionType, ModuleType, SimpleNamespace
+from types import CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +31,7 @@ FOLDED = {**{name: getattr(operator, name) for name in ("add", "sub", "mul", *CO
           "div": operator.truediv}  # fmt: skip
 
 
-NUMBERS = frozenset({float, int, np.float64})
+NUMBERS = frozenset({float, int, bool, np.float64})
 
 
 class UntraceableError(Exception):
@@ -50,6 +50,8 @@ class Symbol:
         return id(self)
 
     def __bool__(self) -> bool:
+        if not (self.wide or self.truth):
+            return bool(self.graph.node("ne", self, 0.0))  # any other number than nil decides alike
         return bool(self._decided(bool(self.value)))
 
     def __int__(self) -> int:
@@ -259,7 +261,7 @@ def on_symbols(function: Any) -> Any:
     there = dict(function.__globals__)
     copy = FunctionType(function.__code__, there, function.__name__, function.__defaults__)
     copy.__kwdefaults__ = function.__kwdefaults__
-    root, names = function.__module__.split(".")[0], set(function.__code__.co_names)
+    root, names = function.__module__.split(".")[0], _named_in(function.__code__)
     for name in names & there.keys():
         found = there[name]
         if _ours(found, root) and found is not function:
@@ -270,6 +272,12 @@ def on_symbols(function: Any) -> Any:
                 **{part: on_symbols(x) if _ours(x, root) else x for part, x in parts.items()}
             )
     return copy
+
+
+def _named_in(code: CodeType) -> set[str]:
+    """Names that a function looks up outside itself, those of its comprehensions too."""
+    inner = (one for one in code.co_consts if isinstance(one, CodeType))
+    return set(code.co_names).union(*(_named_in(one) for one in inner))
 
 
 def _ours(thing: Any, root: str) -> bool:

@@ -57,6 +57,14 @@ def investor_figures(
     }
 
 
+def fund_investors(paid_in: Array, back: Array, discount: float) -> dict[Key, Array]:
+    """The figures of all deals' investors together, from flows ``(row, path)`` on the portfolio's rows."""
+    return {
+        Key("fund", "", "all investors", "investor", "", measure, unit): values
+        for measure, (unit, values) in investor_figures(paid_in, back, discount).items()
+    }
+
+
 def payer_figures(
     net: Array, saved: Array, annual_discount: float, first_row: int = 0
 ) -> dict[str, tuple[str, Array]]:

@@ -15,11 +15,18 @@ Where bad times are asked for, the second half of every set draws some dimension
 uniform. Both halves together are a sample from (1 + g) / 2, so every path has the weight 2 / (1 + g): at most
 2, whatever g is, so that means stay sound (a defensive mixture: Hesterberg, T. (1995), "Weighted average
 importance sampling and defensive mixture distributions", Technometrics 37(2)).
+
+Given what is common, deals know nothing of each other. So where a fund's bad times are asked for, paths in a
+row share what is common (a world), and the fund meets the deals of a world in several mixes: every mix is a
+sample of futures as good as the first, and costs no more than the fund's own waterfall. What hangs on several
+deals' luck at once is so averaged over many meetings of the same deals (conditional expectation over what is
+each deal's own, by a sample of its permutations: an incomplete U-statistic, Blom, G. (1976), "Some properties
+of incomplete U-statistics", Biometrika 63(3)).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -71,13 +78,42 @@ class Serves(Protocol):
         """For how much each path stands, ``(path,)``; 1 on average."""
         ...
 
+    @property
+    def mixes(self) -> int:
+        """Mixes of deals in which a fund meets the paths."""
+        ...
+
+    def common(self, paths: Paths) -> Paths:
+        """The paths whose draws of what is common to all deals each path has."""
+        ...
+
+    def mixed(self, whose: str, paths: Paths) -> Paths:
+        """By mix the path on which a fund meets a deal that draws under this name, ``(mix, path)``."""
+        ...
+
+
+class Unmixed:
+    """Every path has its own of everything, and a fund meets its deals as they were drawn."""
+
+    mixes = 1
+
+    def common(self, paths: Paths) -> Paths:
+        """Their own."""
+        return paths
+
+    def mixed(self, whose: str, paths: Paths) -> Paths:
+        """As drawn."""
+        return paths[None]
+
 
 class Points:
     """The points of a run, in sets of ``size`` paths (a power of 2).
 
-    ``groups`` are the streams they serve, one a dimension: those that are spread together, in each those that
-    matter most first. From ``tilts``, by stream, the second half of each set is drawn; without any, all paths
-    stand for as much.
+    ``groups`` are the streams they serve, one a dimension: those that are spread together, in each those
+    that matter most first. From ``tilts``, by stream, the second half of each set is drawn; without any, all
+    paths stand for as much. ``world`` paths in a row (a power of 2) share what is common to all deals;
+    ``deals`` are the names under which deals draw what is theirs, and a fund meets those of a world in
+    ``mixes`` mixes.
     """
 
     def __init__(
@@ -86,8 +122,12 @@ class Points:
         size: int,
         groups: Sequence[Sequence[Names]],
         tilts: Mapping[Names, Tilt] | None = None,
+        world: int = 1,
+        mixes: int = 1,
+        deals: Iterable[str] = (),
     ) -> None:
         self.seed, self.size, self.tilts = seed, size, dict(tilts or {})
+        self.world, self.mixes, self.deals = world, mixes, frozenset(deals)
         self.groups = tuple(tuple(names) for names in groups)
         self.place = {one: i for i, one in enumerate(name for names in self.groups for name in names)}
         self._tables: dict[int, Array] = {}
@@ -110,15 +150,49 @@ class Points:
             drawn[bad] = tilt.quantile(drawn[bad])
         return drawn
 
+    def common(self, paths: Paths) -> Paths:
+        """The first path of each path's world."""
+        return paths - paths % np.uint64(self.world)
+
+    def mixed(self, whose: str, paths: Paths) -> Paths:
+        """Within each world every mix but the first has a deal's paths in an order by chance of its own.
+
+        What is common to all deals stays where it is.
+        """
+        found = np.repeat(paths[None], self.mixes, axis=0)
+        if self.mixes == 1 or whose not in self.deals:
+            return found
+        member, index = np.divmod(paths.astype(np.int64), self.size)
+        for one in np.unique(member):
+            here = np.flatnonzero(member == one)
+            orders = self._orders(whose, int(one))[:, index[here]]
+            found[1:, here] = (one * self.size + orders).astype(np.uint64)
+        return found
+
     def weights(self, paths: Paths) -> Array:
         """2 / (1 + g) by path, with g the product of its dimensions' densities; 1 without tilts."""
-        density = np.ones(len(paths))
+        weights: Array = self.mixed_weights(paths)[0]
+        return weights
+
+    def mixed_weights(self, paths: Paths) -> Array:
+        """The same of the futures that a fund meets, ``(mix, path)``. Paths are those of whole worlds."""
+        own: dict[str, Array] = {}
         for names, tilt in self.tilts.items():
             drawn = self.uniforms(names, paths)
             assert drawn is not None
-            density = density * tilt.density(drawn)
+            own[names[0]] = own.get(names[0], 1.0) * tilt.density(drawn)
+        density = np.ones((self.mixes, len(paths)))
+        for whose, g in own.items():
+            density *= g[places(self.mixed(whose, paths), paths)]
         weights: Array = 2.0 / (1.0 + density)
         return weights
+
+    def _orders(self, whose: str, member: int) -> NDArray[np.int64]:
+        """Where each path of a set has a deal from, in every mix but the first: ``(mix - 1, path)``."""
+        worlds = np.arange(self.size).reshape(-1, self.world)
+        source = np.random.default_rng(key(self.seed, "mixes", whose, member))
+        mixes = [source.permuted(worlds, axis=1).ravel() for _ in range(self.mixes - 1)]
+        return np.stack(mixes).astype(np.int64)
 
     def _table(self, member: int) -> Array:
         """The points ``(dimension, path)`` of one set."""
@@ -126,9 +200,21 @@ class Points:
             while self._tables and (len(self._tables) + 1) * self.size > HELD:
                 self._tables.pop(next(iter(self._tables)))
             source = np.random.default_rng(key(self.seed, "points", member))
-            made = [_shuffled(len(names), self.size, source) for names in self.groups if names]
+            made = [self._spread(names, source) for names in self.groups if names]
             self._tables[member] = np.ascontiguousarray(np.concatenate(made, axis=1).T) + MIDDLE
         return self._tables[member]
+
+    def _spread(self, names: Sequence[Names], source: np.random.Generator) -> Array:
+        """A group's points ``(path, dimension)``: one a path, or of what is common one a world."""
+        each = 1 if names[0][0] in self.deals else self.world
+        made: Array = np.repeat(_shuffled(len(names), self.size // each, source), each, axis=0)
+        return made
+
+
+def places(numbers: Paths, paths: Paths) -> NDArray[np.int64]:
+    """Where numbers stand among ``paths``, which follow one another."""
+    found: NDArray[np.int64] = (numbers - paths[0]).astype(np.int64)
+    return found
 
 
 def _shuffled(dimensions: int, size: int, source: np.random.Generator) -> Array:
@@ -140,7 +226,7 @@ def _shuffled(dimensions: int, size: int, source: np.random.Generator) -> Array:
     return np.concatenate([source.permutation(half) for half in halves])
 
 
-class Noticed:
+class Noticed(Unmixed):
     """Serves no stream, and notes which were asked for, in order."""
 
     def __init__(self) -> None:

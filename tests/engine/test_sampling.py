@@ -203,7 +203,7 @@ WATCHED = (
 
 def rows_of_one_run(plan: Spread, seed: int, keys: set[Key]) -> dict[tuple[Key, str], Row]:
     made = replace(ready(), points=plan.points)
-    kept = Kept(plan.paths, plan.sample(plan.paths))
+    kept = Kept(plan.paths, *plan.samples(plan.paths))
     block = run_block(made, seed, 0, plan.paths, compare=False)
     block.flows, block.rows = {}, {}
     block.figures = {key: values for key, values in block.figures.items() if key in keys}

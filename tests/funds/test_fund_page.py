@@ -40,7 +40,9 @@ def test_the_example() -> None:
     made = lower(fund, Calendar(date(2026, 10, 1), 4), [Planned(DRAWS, BACK)])
     state, found = made.opening, []
     for row, plan in enumerate(made.schedule):
-        state, called = fund_step.draw(made.terms, state, plan, 1.0, 0.0, (DRAWS[row],))
+        state, called = fund_step.draw(
+            made.terms, state, plan, fund_step.rates(made.terms, state, plan), 1.0, 0.0, (DRAWS[row],)
+        )
         state, paid = fund_step.distribute(made.terms, state, plan, called, (BACK[row],), (0.0,))
         cash = state.waiting + state.retained + state.held + state.reserve
         found.append(

@@ -58,7 +58,15 @@ def steps(case: Json) -> list[Step]:
     state, done = ready.opening, []
     for row, now in zip(ready.schedule, case["rows"], strict=True):
         wishes, back, pool = (tuple(now[what]) for what in ("wishes", "back", "pool"))
-        state, called = fund_step.draw(ready.terms, state, row, now["level"], now["fee"], wishes)
+        state, called = fund_step.draw(
+            ready.terms,
+            state,
+            row,
+            fund_step.rates(ready.terms, state, row),
+            now["level"],
+            now["fee"],
+            wishes,
+        )
         state, paid = fund_step.distribute(ready.terms, state, row, called, back, pool)
         done.append(Step(state, called, paid))
     return done
@@ -75,7 +83,9 @@ def steps_on_paths(case: Json, paths: Sequence[Json]) -> list[Step]:
             for what in ("wishes", "back", "pool")
         )
         level, fee = (np.array([one[what] for one in now]) for what in ("level", "fee"))
-        state, called = fund_step.draw(ready.terms, state, row, level, fee, wishes)
+        state, called = fund_step.draw(
+            ready.terms, state, row, fund_step.rates(ready.terms, state, row), level, fee, wishes
+        )
         state, paid = fund_step.distribute(ready.terms, state, row, called, back, pool)
         done.append(Step(state, called, paid))
     return done
