@@ -139,8 +139,7 @@ def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare:
         runs = [one.alone for one in met if one.alone is not None]
         _put_fund(ready, block, runs, seed, paths, common)
     if ready.points is not None and ready.points.mixes > 1:
-        for key, values in mixed_figures(ready, met, seed, paths, common).items():
-            block.figures[key] = np.concatenate([block.figures[key][None], values])
+        block.figures.update(mixed_figures(ready, block.figures, met, seed, paths, common))
     return block
 
 

@@ -1,4 +1,8 @@
-"""A fund's figures for life over the deals of a world met in other mixes (``scenarios/points.py``)."""
+"""Figures for life of those who meet several deals, over the deals of a world in other mixes.
+
+See ``scenarios/points.py`` for what a mix is. A fund's rows run again on every mix; what public bodies pay
+over the life is the sum of what they pay in each deal.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from numpy.typing import NDArray
 from socialfinance.engine.fund import Alone, run_fund
 from socialfinance.engine.fund_figures import life_figures
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio
-from socialfinance.measures.paths import Key, fund_investors
+from socialfinance.measures.paths import PENNY, Key, fund_investors
 from socialfinance.scenarios.common import Common
 from socialfinance.scenarios.points import places
 
@@ -30,10 +34,18 @@ class Met(NamedTuple):
     """the same as the fund needs it; None where it does not hold the deal"""
 
 
+SUMS = ("paid", "saving", "net_cost", "net_cost_pv", "paid_pv")
+"""Of a public body: sums over its deals."""
+
+
 def mixed_figures(
-    ready: ReadyPortfolio, met: Sequence[Met], seed: int, paths: Paths, common: Common
-) -> dict[Key, Array]:
-    """Of all investors and of the fund, ``(mix, path)``: every mix but the first, which the block has."""
+    ready: ReadyPortfolio, figures: Mapping[Key, Array], met: Sequence[Met], seed: int, paths: Paths,
+    common: Common,
+) -> dict[Key, Array]:  # fmt: skip
+    """Of all investors, the fund, and public bodies in several deals, ``(mix, path)``.
+
+    ``figures`` are those of the block, whose own are the first mix.
+    """
     assert ready.points is not None
     numbers = {one.deal.draws: ready.points.mixed(one.deal.draws, paths) for one in met}
     found: dict[Key, list[Array]] = {}
@@ -41,7 +53,27 @@ def mixed_figures(
         own = {draws: by_mix[mix] for draws, by_mix in numbers.items()}
         for key, values in _figures(ready, met, seed, paths, common, own).items():
             found.setdefault(key, []).append(values)
-    return {key: np.stack(values) for key, values in found.items()}
+    mixed = {key: np.stack(values) for key, values in found.items()}
+    mixed.update(_bodies(ready, figures, {draws: places(by, paths) for draws, by in numbers.items()}))
+    return {key: np.concatenate([figures[key][None], values]) for key, values in mixed.items()}
+
+
+def _bodies(
+    ready: ReadyPortfolio, figures: Mapping[Key, Array], path: Mapping[str, NDArray[np.int64]]
+) -> dict[Key, Array]:
+    """Public bodies' figures for life in every mix but the first, by the paths on which deals are met."""
+    found: dict[Key, Array] = {}
+    for key in figures:
+        if key.scope != "council" or key.financial_year or key.measure not in SUMS:
+            continue
+        here = {deal: key._replace(scope="deal", deal=deal.name) for deal in ready.deals}
+        mine = {deal: one for deal, one in here.items() if one in figures}
+        if len({deal.draws for deal in mine}) > 1:
+            found[key] = np.sum([figures[one][path[deal.draws][1:]] for deal, one in mine.items()], axis=0)
+            if key.measure == "net_cost":
+                never = key._replace(measure="never_pays_for_itself", unit="share of paths")
+                found[never] = (found[key] > PENNY).astype(float)
+    return found
 
 
 def _figures(

@@ -218,7 +218,7 @@ def estimate(
     by_path = _by_path(ready, figures, keep)
     if ready.points is not None:
         notes = 0 if ready.fund is None else len(ready.fund.names)
-        by_path += (ready.points.mixes - 1) * (11 + (60 + 15 * notes if notes else 0))
+        by_path += (ready.points.mixes - 1) * (11 + 6 * public + (60 + 15 * notes if notes else 0))
     held = 2 * 8 * by_row * (ready.calendar.quarters + 1) * min(GROUPS, -(-paths // FINE))
     held += 2 * BUCKET_BYTES * min(paths, BUCKETS) * (figures - by_path)
     at_work = threads * 8 * width * (working + shared)

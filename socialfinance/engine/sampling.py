@@ -37,7 +37,7 @@ MIXED_PILOTS = (4096, 8192)
 """The same where a fund meets deals in mixes: of fewer paths there are as many futures."""
 WORLD, MIXES = 8, 8
 """Paths that share what is common, at most, and mixes of their deals: more gain little more."""
-SHARED = 0.6
+SHARED = 1.0
 """Times the variance of a figure of bad times that what is common may come to, at most, by being shared."""
 WORST = 0.03
 """Share of the pilot's futures that are bad times."""
@@ -119,7 +119,7 @@ def spread(ready: ReadyPortfolio, seed: int, paths: int, tail: str | None = None
     world = WORLD if mixed else 1
     pilot = points(first, _by_deal(streams(ready), deals))
     figures = _pilot_figures(ready, pilot, seed)
-    order = _by_deal(_by_weight(pilot, _watched(figures)), deals)
+    order = _by_deal(_by_weight(pilot, _watched(_as_drawn(figures))), deals)
     if bad is None:
         return Spread(points(size, order), size * sets, "", PILOT)
     values = figures[bad.among(figures, "tail")[0]]
@@ -197,6 +197,11 @@ def _pilot_figures(ready: ReadyPortfolio, points: Points, seed: int) -> Mapping[
     return {key: np.concatenate(parts, axis=-1) for key, parts in found.items()}
 
 
+def _as_drawn(figures: Mapping[Key, Array]) -> dict[Key, Array]:
+    """Figures by path, of the first mix where there are several."""
+    return {key: values if values.ndim == 1 else values[0] for key, values in figures.items()}
+
+
 def _watched(figures: Mapping[Key, Array]) -> list[Array]:
     """What is asked of a run most, by path.
 
@@ -208,7 +213,7 @@ def _watched(figures: Mapping[Key, Array]) -> list[Array]:
     gains = [key for key in figures if _of_deals(key, "investor", "gain")]
     own = [key for key in figures if key.scope == "fund" and key.measure in ("npv", "calls")]
     totals = [_total(figures, costs), _total(figures, calls) - _total(figures, gains)]
-    return totals + [np.atleast_2d(figures[key])[0] for key in sorted([*costs, *own])]
+    return totals + [figures[key] for key in sorted([*costs, *own])]
 
 
 def _of_deals(key: Key, role: str, measure: str) -> bool:
@@ -216,7 +221,7 @@ def _of_deals(key: Key, role: str, measure: str) -> bool:
 
 
 def _total(figures: Mapping[Key, Array], keys: Iterable[Key]) -> Array:
-    total = np.zeros(next(iter(figures.values())).shape[-1])
+    total = np.zeros(len(next(iter(figures.values()))))
     for key in sorted(keys):
         total += figures[key]
     return total

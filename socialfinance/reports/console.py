@@ -70,6 +70,11 @@ def _spread_on_purpose(result: Result) -> str:
     )
     if told["bad_times"]:
         said += f", half of them drawn where {told['bad_times']} is high, and weighted to match"
+    if told.get("mixes"):
+        said += (
+            f"; {told['paths_in_a_world']} in a row share what is common to all deals, and figures "
+            f"for life over several deals are taken over {told['mixes']} mixes of them"
+        )
     return said + ". The errors are those between sets."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from socialfinance.core.errors import InputError
 from socialfinance.engine.accumulate import Kept
 from socialfinance.engine.block import run_block
 from socialfinance.engine.ready import ReadyPortfolio, prepare
+from socialfinance.engine.run import CHUNK
 from socialfinance.engine.sampling import (
     SETS,
     SMALLEST,
@@ -201,13 +203,27 @@ WATCHED = (
 )
 
 
-def rows_of_one_run(plan: Spread, seed: int, keys: set[Key]) -> dict[tuple[Key, str], Row]:
-    made = replace(ready(), points=plan.points)
+FUND_WATCHED = (
+    (Key("fund", "", "all investors", "investor", "", "loss", "pounds"), "mean"),
+    (Key("fund", "", "all investors", "investor", "", "loss", "pounds"), "p99"),
+    (Key("fund", "", "all investors", "investor", "", "loss", "pounds"), "es99"),
+    (Key("fund", "", "junior", "note", "", "npv", "pounds"), "mean"),
+    (Key("fund", "", "junior", "note", "", "loss", "pounds"), "p99"),
+)
+Plan = Callable[[int, int], Spread]
+"""Points of a seed for so many paths."""
+
+
+def rows_of_one_run(
+    made: ReadyPortfolio, plan: Spread, seed: int, keys: set[Key]
+) -> dict[tuple[Key, str], Row]:
+    made = replace(made, points=plan.points)
     kept = Kept(plan.paths, *plan.samples(plan.paths))
-    block = run_block(made, seed, 0, plan.paths, compare=False)
-    block.flows, block.rows = {}, {}
-    block.figures = {key: values for key, values in block.figures.items() if key in keys}
-    kept.add(block)
+    for first in range(0, plan.paths, CHUNK):
+        block = run_block(made, seed, first, min(CHUNK, plan.paths - first), compare=False)
+        block.flows, block.rows = {}, {}
+        block.figures = {key: values for key, values in block.figures.items() if key in keys}
+        kept.add(block)
     return {
         (key, row.statistic): row
         for key in keys
@@ -215,18 +231,33 @@ def rows_of_one_run(plan: Spread, seed: int, keys: set[Key]) -> dict[tuple[Key, 
     }
 
 
-def coverage(tail: str | None, repetitions: int) -> dict[str, float]:
+def coverage(
+    made: ReadyPortfolio, watched: Sequence[tuple[Key, str]], plan: Plan, repetitions: int
+) -> dict[str, float]:
     """Share of 95% intervals that hold the figure of a long run, by figure."""
-    keys = {key for key, _ in WATCHED}
-    long = rows_of_one_run(spread(ready(), 10**6, 24 * 8192, tail), 10**6, keys)
-    held = dict.fromkeys(WATCHED, 0)
+    keys = {key for key, _ in watched}
+    long = rows_of_one_run(made, plan(10**6, 24 * 8192), 10**6, keys)
+    held = dict.fromkeys(watched, 0)
     for seed in range(repetitions):
-        found = rows_of_one_run(spread(ready(), seed, LEAST, tail), seed, keys)
-        for watched in WATCHED:
-            row, truth = found[watched], long[watched]
+        found = rows_of_one_run(made, plan(seed, LEAST), seed, keys)
+        for one in watched:
+            row, truth = found[one], long[one]
             error = np.hypot(row.standard_error, truth.standard_error)  # type: ignore[arg-type]
-            held[watched] += abs(row.value - truth.value) <= 1.96 * error  # type: ignore[operator]
+            held[one] += abs(row.value - truth.value) <= 1.96 * error  # type: ignore[operator]
     return {f"{key.party} {key.measure} {name}": n / repetitions for (key, name), n in held.items()}
+
+
+def in_mixes(made: ReadyPortfolio, tail: str) -> Plan:
+    """Points of a fund's bad times, which are learnt once: what is counted is how they are spread."""
+    learnt = spread(made, 10**6, LEAST, tail).points
+
+    def plan(seed: int, paths: int) -> Spread:
+        points = Points(
+            seed, sizes(paths)[0], learnt.groups, learnt.tilts, learnt.world, learnt.mixes, learnt.deals
+        )
+        return Spread(points, paths, tail, 0)
+
+    return plan
 
 
 @pytest.mark.slow
@@ -238,9 +269,19 @@ def test_intervals_cover(tail: str | None) -> None:
     A 99% quantile at the fewest paths hangs on some sixty of them, and may fall a little short; so does the
     expected shortfall of a figure whose bad times were not the ones that were asked for.
     """
-    for name, share in coverage(tail, 500).items():
+    found = coverage(ready(), WATCHED, lambda seed, paths: spread(ready(), seed, paths, tail), 500)
+    for name, share in found.items():
         least = {"p99": 0.89, "s99": 0.91 if tail is None else 0.87}.get(name[-3:], 0.91)
         assert least <= share <= 0.99, (name, share)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_intervals_of_a_fund_met_in_mixes_cover() -> None:
+    """250 repetitions at the fewest paths: 93 to 97%, and 3% more for so few."""
+    made = prepare(sf.load("community-fund").portfolio)
+    found = coverage(made, FUND_WATCHED, in_mixes(made, "all investors.loss"), 250)
+    assert all(0.90 <= share <= 1.0 for share in found.values()), found
 
 
 def test_the_page_says_how_many_dimensions_a_fund_has() -> None:
