@@ -35,10 +35,12 @@ TAIL_PILOTS = (8192, 16_384)
 """Paths from which bad times are learnt: plain ones, then half of them in bad times as learnt so far."""
 MIXED_PILOTS = (4096, 8192)
 """The same where a fund meets deals in mixes: of fewer paths there are as many futures."""
-WORLD, MIXES = 8, 8
-"""Paths that share what is common, at most, and mixes of their deals: more gain little more."""
+WORLD, MIXES = 4, 4
+"""Paths that share what is common, at most, and mixes of their deals: means gain nothing from more."""
+BAD_WORLD, BAD_MIXES = 8, 8
+"""The same where bad times are asked for, which hang more on which deals meet."""
 SHARED = 1.0
-"""Times the variance of a figure of bad times that what is common may come to, at most, by being shared."""
+"""Times a figure's variance that what is common may come to, at most, by being shared."""
 WORST = 0.03
 """Share of the pilot's futures that are bad times."""
 FAR = 4.0
@@ -103,25 +105,27 @@ def spread(ready: ReadyPortfolio, seed: int, paths: int, tail: str | None = None
     """Points for ``paths`` futures (rounded up to whole sets), in the order in which their dimensions matter.
 
     ``tail`` names a figure by path, ``[deal:]who.measure``, whose worst values are its highest: half of the
-    futures are then drawn where it is at its worst. Where it is one of a fund's, the fund meets its deals in
-    mixes. What matters, and what makes bad times, is learnt from pilots of points of their own. InputError
-    where there is no such figure, or no such times.
+    futures are then drawn where it is at its worst. Who is in several deals meets them in mixes, unless the
+    tail of one deal is asked for. What matters, and what makes bad times, is learnt from pilots of points of
+    their own. InputError where there is no such figure, or no such times.
     """
     size, sets = sizes(paths)
     bad = None if tail is None else named(tail, "tail")
     deals = {deal.draws for deal in ready.deals}
-    mixed = bad is not None and bad.deal == "" and _can_be_mixed(ready)
+    mixed = _can_be_mixed(ready) and (bad is None or bad.deal == "")
+    most, mixes = (WORLD, MIXES) if bad is None else (BAD_WORLD, BAD_MIXES)
     first = PILOT if bad is None else (MIXED_PILOTS if mixed else TAIL_PILOTS)[0]
 
     def points(count: int, order: list[list[Names]], tilts: Mapping[Names, Tilt] | None = None) -> Points:
-        return Points(seed, count, order, tilts, world, MIXES if world > 1 else 1, deals)
+        return Points(seed, count, order, tilts, world, mixes if world > 1 else 1, deals)
 
-    world = WORLD if mixed else 1
+    world = most if mixed else 1
     pilot = points(first, _by_deal(streams(ready), deals))
     figures = _pilot_figures(ready, pilot, seed)
     order = _by_deal(_by_weight(pilot, _watched(_as_drawn(figures))), deals)
     if bad is None:
-        return Spread(points(size, order), size * sets, "", PILOT)
+        world = _world(_largest(figures), most)
+        return Spread(points(size, order), size * sets, "", first)
     values = figures[bad.among(figures, "tail")[0]]
     tilts = _tilts(pilot, values)
     if not tilts:
@@ -129,7 +133,8 @@ def spread(ready: ReadyPortfolio, seed: int, paths: int, tail: str | None = None
             "has no worst futures that anything drawn once a path brings about", field="tail", given=tail,
             allowed="a figure that does, or none",
         )  # fmt: skip
-    world = _world(values) if values.ndim > 1 else 1
+    q = np.quantile(values, 1.0 - WORST, method="inverted_cdf")
+    world = _world(np.maximum(values - q, 0.0), most)
     second = (MIXED_PILOTS if world > 1 else TAIL_PILOTS)[1]
     pilot = points(second, order, tilts)
     again = _pilot_figures(ready, pilot, seed)
@@ -143,19 +148,25 @@ def _can_be_mixed(ready: ReadyPortfolio) -> bool:
     return not policy and len({deal.draws for deal in ready.deals}) > 1
 
 
-def _world(values: Array) -> int:
-    """How many paths should share what is common: fewer, the more of a figure's worst hangs on that.
+def _largest(figures: Mapping[Key, Array]) -> Array:
+    """Of net present values and net costs that are mixed, the one that varies most; nothing, if none is."""
+    mixed = [figures[key] for key in sorted(figures) if key.measure in ("npv", "net_cost")]
+    return max((one for one in mixed if one.ndim > 1), key=lambda one: float(one.var()), default=np.zeros(0))
+
+
+def _world(values: Array, most: int) -> int:
+    """How many paths should share what is common: fewer, the more of a figure hangs on that.
 
     Sharing among k has a mean meet 1 / k as many draws of what is common: k times its part of the variance.
     Two futures of a world and mix have that in common and no more, so that part is their covariance.
     """
-    q = np.quantile(values, 1.0 - WORST, method="inverted_cdf")
-    excess = np.maximum(values - q, 0.0)
-    apart = (excess - excess.mean()).reshape(-1, WORLD)
+    if values.ndim == 1:
+        return 1
+    apart = (values - values.mean()).reshape(-1, most)
     pairs = apart.sum(axis=1) ** 2 - np.sum(apart * apart, axis=1)
-    common = float(pairs.mean()) / (WORLD * (WORLD - 1)) / max(float(excess.var()), 1e-300)
+    common = float(pairs.mean()) / (most * (most - 1)) / max(float(values.var()), 1e-300)
     world = 1
-    while world < WORLD and 2 * world * common <= SHARED:
+    while world < most and 2 * world * common <= SHARED:
         world *= 2
     return world
 

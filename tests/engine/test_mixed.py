@@ -20,7 +20,6 @@ from socialfinance.engine.ready import ReadyPortfolio, drawn, futures_of, prepar
 from socialfinance.engine.sampling import (
     SETS,
     SMALLEST,
-    WORLD,
     Spread,
     _by_deal,
     _can_be_mixed,
@@ -213,6 +212,7 @@ def test_the_run_says_so() -> None:
     told = ran(TAIL).provenance
     assert told["paths_in_a_world"] in (2, 4, 8)
     assert told["mixes"] == 8
+    assert spread(prepare(fund()), 7, LEAST).points.mixes == 4
     assert "mixes" not in ran(None).provenance
 
 
@@ -262,13 +262,12 @@ def test_a_council_s_bad_times_are_mixed_where_it_is_in_several_deals() -> None:
     assert (256,) in shapes.values()
 
 
-def test_less_is_shared_the_more_hangs_on_what_is_common() -> None:
+@pytest.mark.parametrize(("weight", "world"), [(0.0, 8), (0.5, 4), (0.8, 2), (3.0, 1)])
+def test_less_is_shared_the_more_hangs_on_what_is_common(weight: float, world: int) -> None:
+    """Of a variance of 1 + weight^2 the second part is common: 0, 20, 39 and 90%."""
     rng = np.random.default_rng(1)
-    own = rng.normal(size=(4, 4096))
-    common = np.repeat(rng.normal(size=512), 8)[None]
-    assert _world(own) == WORLD
-    assert 1 < _world(own + 1.3 * common) < WORLD
-    assert _world(own + 3.0 * common) == 1
+    own, common = rng.normal(size=(4, 4096)), np.repeat(rng.normal(size=512), 8)[None]
+    assert _world(own + weight * common, 8) == world
 
 
 def test_a_tail_is_surer() -> None:
