@@ -65,7 +65,8 @@ def test_equal_errors_from_fewer_paths(page: PerformancePage) -> None:
         "paths (in brackets: times as long, pilot included) for the same standard error, of three seeds "
         "together: errors over 24 sets are known to about 15%, so these to about 20%. The bound is 1 over "
         "the share of variance that is luck, which nothing spreads: it holds for means. Bad times: half of "
-        f"the paths drawn where `{TAIL}` is high.",
+        f"the paths drawn where `{TAIL}` is high. Either way the fund, and who is in several deals, meets "
+        "them in mixes.",
         ("Figure", "Plain, ±", "Spread on purpose", "With bad times", "Bound"),
     )
     fund, taken, found = shipped_fund(), {}, {}
