@@ -21,6 +21,7 @@ from socialfinance.engine.block import run_block
 from socialfinance.engine.ready import ReadyPortfolio, prepare
 from socialfinance.engine.run import simulate
 from socialfinance.engine.sampling import streams
+from socialfinance.funds import fund_step
 from socialfinance.funds.portfolio import Portfolio
 from socialfinance.kernels import quick
 from socialfinance.kernels.elementwise import (
@@ -36,6 +37,7 @@ from socialfinance.kernels.elementwise import (
     whole,
 )
 from socialfinance.kernels.luck import Luck, count
+from socialfinance.kernels.tracing import Leaf
 from socialfinance.scenarios.points import Points
 from tests.bench.reference import reference_fund
 from tests.contracts.test_contract_six import portfolio as everything
@@ -45,6 +47,7 @@ pytest.importorskip("numba")
 PATHS = 301
 """No multiple of the lanes, and few enough for a test."""
 SHIPPED = sorted(path.stem for path in (Path(__file__).parents[2] / "portfolios").glob("*.yaml"))
+FUND = (fund_step.draw, fund_step.distribute)
 QUICK = ("guaranteed-debt", "pay-as-you-save", "credit-line", "asset-backed", "loan-pool")
 
 
@@ -123,10 +126,36 @@ def test_a_programme_that_does_harm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_fund_that_judges_its_deals_and_stands_behind_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A policy reads all that a programme did, a pool its calls by row: both from a tape."""
+    """A policy reads all that a programme did, a pool its calls by row: both from a tape.
+
+    The fund's own rows are compiled too.
+    """
     raw = sf.load("collective-impact-fund").portfolio.model_dump(exclude_unset=True)
     raw["deals"] = dict(list(raw["deals"].items())[:2])
     hold_to_numpy(Portfolio.model_validate(raw), monkeypatch)
+    waterfall = [shape for (function, _), shape in quick._SHAPES.items() if function in FUND]
+    assert len(waterfall) == 2
+    for shape in waterfall:
+        assert not shape.left_alone
+        assert all(variant.run is not None for variant in shape.variants)
+
+
+def test_any_number_but_nil_decides_alike() -> None:
+    """A plain ``if`` on a number of the terms: one program for all rows that are handed some, one for nil."""
+
+    def example(given: Any) -> tuple[Any, ...]:
+        return (given.x + 1.0 if given.share else given.x,)
+
+    shape = quick.Shape(example, (Shared(np.ones(2), 0.05),))
+    for share in (0.05, 0.1, 0.0, 0.2):
+        shape.watched = (Shared(Leaf.WIDE, share),), [[Leaf.WIDE, share], [Leaf.WIDE, 0.7]]
+        shape.learn()
+    assert len(shape.variants) == 2
+
+
+class Shared(NamedTuple):
+    x: Any
+    share: Any
 
 
 @pytest.mark.slow
