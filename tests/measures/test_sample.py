@@ -69,3 +69,24 @@ def test_expected_shortfall_of_a_normal() -> None:
     assert abs(found - exact) < 4.0 * error
     again = [expected_shortfall(EQUAL, part, 0.99)[0] for part in values.reshape(100, -1)]
     assert error == pytest.approx(np.std(again, ddof=1) / 10.0, rel=0.35)
+
+
+def test_errors_of_quantiles_are_those_worked_out_one_by_one() -> None:
+    """Levels in no order, two of them alike, and values of which many are equal: as by share() and a search."""
+    weights, values = RNG.uniform(0.0, 2.0, 9_600), np.round(np.maximum(VALUES, 90.0))
+    sets, levels = InSets(weights, MEMBER, 24), (0.95, 0.05, 0.5, 0.95, 1.0, 0.99)
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order]) / weights.sum()
+
+    def at(level: float) -> float:
+        return float(values[order][min(np.searchsorted(reached, level - 1e-9), 9_599)])
+
+    for level, (value, error) in zip(levels, sets.quantiles(values, levels), strict=True):
+        _, of_f = sets.share(values <= at(level))
+        wide = norm.ppf(0.975)
+        assert value == at(level)
+        assert error == pytest.approx(
+            (at(level + wide * of_f) - at(level - wide * of_f)) / (2 * wide), abs=1e-9
+        )
+    smooth = [error for _, error in sets.quantiles(VALUES, LEVELS)]
+    assert min(smooth) > 0.0  # type: ignore[type-var]
