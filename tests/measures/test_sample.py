@@ -72,7 +72,7 @@ def test_expected_shortfall_of_a_normal() -> None:
 
 
 def test_errors_of_quantiles_are_those_worked_out_one_by_one() -> None:
-    """Levels in no order, two of them alike, and values of which many are equal: as by share() and a search."""
+    """Levels in no order, two of them alike, many values equal: as by ``share`` and a search."""
     weights, values = RNG.uniform(0.0, 2.0, 9_600), np.round(np.maximum(VALUES, 90.0))
     sets, levels = InSets(weights, MEMBER, 24), (0.95, 0.05, 0.5, 0.95, 1.0, 0.99)
     order = np.argsort(values, kind="stable")
