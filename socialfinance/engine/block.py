@@ -112,6 +112,7 @@ def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare:
     common, fund = ready.common(seed, paths), FundSums(ready, count)
     block = Block(first, count, None if ready.points is None else ready.points.weights(paths))
     met: list[Met] = []
+    mixes = 1 if ready.points is None else ready.points.mixes
     held = {position.deal.name: position for position in ready.fund.positions} if ready.fund else {}
     whole = ready.fund is not None and ready.fund.policy is not None
     for deal in ready.deals:
@@ -120,8 +121,9 @@ def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare:
         level = price_level(deal, common)
         ledger = ledger_of(ready, deal, position, count)
         own = run(deal, (deal.own,), futures, level, (ledger,), whole)[0]
-        held_alone = None if position is None else alone(ready, position, own)
-        met.append(Met(deal, *own.ledger.of_role("investor"), held_alone))
+        if position is not None or mixes > 1:  # nobody else holds on to a deal's tables
+            held_alone = None if position is None else alone(ready, position, own)
+            met.append(Met(deal, *own.ledger.of_role("investor"), held_alone))
         block.figures.update(deal_figures(ready, deal, own, "deal"))
         block.put_flows(_flows(deal, own.ledger, ready))
         block.put_rows(deal.name, "investor", _placed(ready, deal, invested(own.ledger)))
@@ -138,7 +140,7 @@ def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare:
     if ready.fund is not None:
         runs = [one.alone for one in met if one.alone is not None]
         _put_fund(ready, block, runs, seed, paths, common)
-    if ready.points is not None and ready.points.mixes > 1:
+    if mixes > 1:
         block.figures.update(mixed_figures(ready, block.figures, met, seed, paths, common))
     return block
 

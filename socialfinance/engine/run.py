@@ -216,7 +216,8 @@ def estimate(
         more, at_once, net = fund_needs(ready, ready.fund)
         figures, shared, by_row = figures + more, shared + at_once, by_row + net
     by_path = _by_path(ready, figures, keep)
-    if ready.points is not None:
+    if ready.points is not None and ready.points.mixes > 1:
+        shared += 4 * len(ready.deals) * (ready.calendar.quarters + 1)  # deals' flows, and as they are met
         notes = 0 if ready.fund is None else len(ready.fund.names)
         by_path += (ready.points.mixes - 1) * (11 + 6 * public + (60 + 15 * notes if notes else 0))
     held = 2 * 8 * by_row * (ready.calendar.quarters + 1) * min(GROUPS, -(-paths // FINE))

@@ -171,21 +171,28 @@ class Points:
 
     def weights(self, paths: Paths) -> Array:
         """2 / (1 + g) by path, with g the product of its dimensions' densities; 1 without tilts."""
-        weights: Array = self.mixed_weights(paths)[0]
+        density = np.ones(len(paths))
+        for g in self._densities(paths).values():
+            density *= g
+        weights: Array = 2.0 / (1.0 + density)
         return weights
 
     def mixed_weights(self, paths: Paths) -> Array:
         """The same of the futures that a fund meets, ``(mix, path)``. Paths are those of whole worlds."""
+        density = np.ones((self.mixes, len(paths)))
+        for whose, g in self._densities(paths).items():
+            density *= g[places(self.mixed(whose, paths), paths)]
+        weights: Array = 2.0 / (1.0 + density)
+        return weights
+
+    def _densities(self, paths: Paths) -> dict[str, Array]:
+        """By whose draws they are, the product ``(path,)`` of their dimensions' densities."""
         own: dict[str, Array] = {}
         for names, tilt in self.tilts.items():
             drawn = self.uniforms(names, paths)
             assert drawn is not None
             own[names[0]] = own.get(names[0], 1.0) * tilt.density(drawn)
-        density = np.ones((self.mixes, len(paths)))
-        for whose, g in own.items():
-            density *= g[places(self.mixed(whose, paths), paths)]
-        weights: Array = 2.0 / (1.0 + density)
-        return weights
+        return own
 
     def _orders(self, whose: str, member: int) -> NDArray[np.int64]:
         """Where each path of a set has a deal from, in every mix but the first: ``(mix - 1, path)``."""
