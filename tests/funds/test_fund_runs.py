@@ -12,7 +12,7 @@ import pytest
 import socialfinance as sf
 from socialfinance.engine import block as blocks
 from socialfinance.engine.accumulate import Block
-from socialfinance.engine.fund import Ran
+from socialfinance.engine.fund import Ran, _live
 from socialfinance.engine.ready import ReadyPortfolio, prepare
 from socialfinance.engine.run import simulate
 from socialfinance.funds.portfolio import Portfolio
@@ -204,6 +204,23 @@ def test_every_pound_that_enters_leaves_or_is_there(
         assert np.abs(np.sum(np.stack(list(ran.ledger.net.values())), axis=0)).max() < 1e-6
 
 
+@pytest.mark.parametrize("commitment", [3_000_000.0, 300_000.0])
+def test_what_following_a_grant_costs_comes_out_of_the_fund(commitment: float) -> None:
+    """Loans and grants side by side: what came in less what went out is there, rationed or not.
+
+    Grants cost their funder more than the instalments: that is asked for, and never more taken than granted.
+    """
+    raw = shipped("community-fund").model_dump(exclude_unset=True)
+    raw["fund"]["notes"]["savers"]["commitment"] = commitment
+    ready = prepare(Portfolio.model_validate(raw))
+    ran = _live(ready, 5, np.arange(256, dtype=np.uint64), policy=False)
+    assert (ran.met.min() < 1.0) == (commitment < 1e6)
+    passed = ran.received - ran.paid_in - ran.from_pool
+    cash = np.cumsum(ran.ledger.net["community fund"] + passed, axis=0)
+    assert np.allclose(cash, ran.cash, atol=1e-4)
+    assert ran.cash.min() > -1e-6
+
+
 def test_deals_share_what_is_short() -> None:
     """Half of what is needed: every deal that asks is granted the same part in a row."""
     fund = policy_fund(None)
@@ -220,8 +237,6 @@ def test_where_all_is_granted_running_again_gives_the_same_bits(monkeypatch: pyt
     """Deals taken as they ran alone, and run side by side."""
     ready = prepare(with_fund(shipped("collective-impact-fund"), policy_fund(None), SOME))
     taken = ran_of(ready, monkeypatch)[0]
-    from socialfinance.engine.fund import _live
-
     again = _live(ready, 5, np.arange(256, dtype=np.uint64), policy=False)
     assert np.array_equal(taken.paid_in, again.paid_in)
     assert np.array_equal(taken.received, again.received)
