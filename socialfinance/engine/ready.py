@@ -91,6 +91,8 @@ class ReadyDeal:
     """terms that the file leaves to the model, by path into it"""
     near: bool
     """whether large groups of people may be counted near a quantile"""
+    own_factors: Mapping[str, str]
+    """factors by theme, place or provider that move no other deal: which theme, place or provider"""
 
     @property
     def draws(self) -> str:
@@ -106,8 +108,7 @@ class ReadyDeal:
     @property
     def tags(self) -> dict[str, str]:
         """Theme, place and provider."""
-        given = {"theme": self.deal.theme, "place": self.deal.place, "provider": self.deal.provider}
-        return {key: value for key, value in given.items() if value is not None}
+        return _tags(self.deal)
 
 
 @dataclass(frozen=True)
@@ -268,7 +269,7 @@ def futures_of(ready: ReadyDeal, source: Any, common: Common) -> Any:
 def drawn(ready: ReadyDeal, common: Common, seed: int, paths: Any) -> Drawn:
     """The deal's keyed streams on a block of paths."""
     rows = ready.calendar.quarters + 1
-    drivers, scores = ready.programme.programme.drivers, common.scores(ready.tags)
+    drivers, scores = ready.programme.programme.drivers, common.scores(ready.tags, ready.own_factors, paths)
     return Drawn(seed, ready.draws, rows, paths, scores, drivers, common.points, ready.near)
 
 
@@ -342,8 +343,23 @@ def _deal(
     return ReadyDeal(
         name, deal, programme, own_calendar, first, own, varied, comparators, roles, tuple(savings), plan,
         planned_payments(own.lowered, planned), planned_flows(own.lowered, planned), value, proposed,
-        portfolio.counts == "near",
+        portfolio.counts == "near", _own_factors(name, portfolio),
     )  # fmt: skip
+
+
+def _tags(deal: Deal) -> dict[str, str]:
+    given = {"theme": deal.theme, "place": deal.place, "provider": deal.provider}
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _own_factors(name: str, portfolio: Portfolio) -> dict[str, str]:
+    """Factors by a tag that no deal shares with this one, but those that draw as it does."""
+    deal = portfolio.deals[name]
+    mine, draws = _tags(deal), deal.draws or name
+    others = [_tags(one) for other, one in portfolio.deals.items() if (one.draws or other) != draws]
+    alone = {by: tag for by, tag in mine.items() if all(other.get(by) != tag for other in others)}
+    gaussian = {name: x for name, x in portfolio.factors.items() if isinstance(x, GaussianFactor)}
+    return {factor: alone[x.by] for factor, x in gaussian.items() if x.by in alone}
 
 
 def value_of(deal: Deal, programme: Ready, done: Activity, futures: Futures, row: int) -> Any:

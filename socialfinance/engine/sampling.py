@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
@@ -16,7 +16,7 @@ from socialfinance.engine.keep import named
 from socialfinance.engine.ready import ReadyPortfolio, drawn, futures_of
 from socialfinance.measures.paths import Key
 from socialfinance.measures.sample import InSets, Sample
-from socialfinance.scenarios.points import Names, Noticed, Paths, Points, Tilt, density_of
+from socialfinance.scenarios.points import COMMON, Names, Noticed, Paths, Points, Tilt, density_of
 
 Array = NDArray[np.float64]
 Sampling = Literal["plain", "auto"]
@@ -111,18 +111,17 @@ def spread(ready: ReadyPortfolio, seed: int, paths: int, tail: str | None = None
     """
     size, sets = sizes(paths)
     bad = None if tail is None else named(tail, "tail")
-    deals = {deal.draws for deal in ready.deals}
     mixed = _can_be_mixed(ready) and (bad is None or bad.deal == "")
     most, mixes = (WORLD, MIXES) if bad is None else (BAD_WORLD, BAD_MIXES)
     first = PILOT if bad is None else (MIXED_PILOTS if mixed else TAIL_PILOTS)[0]
 
-    def points(count: int, order: list[list[Names]], tilts: Mapping[Names, Tilt] | None = None) -> Points:
-        return Points(seed, count, order, tilts, world, mixes if world > 1 else 1, deals)
+    def points(count: int, order: Iterable[Names], tilts: Mapping[Names, Tilt] | None = None) -> Points:
+        return Points(seed, count, by_owner(ready, order), tilts, world, mixes if world > 1 else 1)
 
     world = most if mixed else 1
-    pilot = points(first, _by_deal(streams(ready), deals))
+    pilot = points(first, streams(ready))
     figures = _pilot_figures(ready, pilot, seed)
-    order = _by_deal(_by_weight(pilot, _watched(_as_drawn(figures))), deals)
+    order = _by_weight(pilot, _watched(_as_drawn(figures)))
     if bad is None:
         world = _world(_largest(figures), most)
         return Spread(points(size, order), size * sets, "", first)
@@ -184,12 +183,22 @@ def streams(ready: ReadyPortfolio) -> tuple[Names, ...]:
     return tuple(noticed.asked)
 
 
-def _by_deal(names: Sequence[Names], deals: Set[str]) -> list[list[Names]]:
-    """What is common to all deals together, and each deal's own; in each the order that is given."""
-    groups: dict[str, list[Names]] = {}
+def by_owner(ready: ReadyPortfolio, names: Iterable[Names]) -> dict[str, list[Names]]:
+    """Streams common to several deals, and each deal's own; in each the order that is given.
+
+    A deal's own are those drawn under its name, and of common factors the scores that move no other deal.
+    Nothing is common to one deal.
+    """
+    groups: dict[str, list[Names]] = {COMMON: [], **{deal.draws: [] for deal in ready.deals}}
+    rest = COMMON if len(groups) > 2 else ready.deals[0].draws
+    owner: dict[Names, str] = {
+        ("factors", factor, group): deal.draws
+        for deal in ready.deals
+        for factor, group in deal.own_factors.items()
+    }
     for one in names:
-        groups.setdefault(one[0] if one[0] in deals else "", []).append(one)
-    return list(groups.values())
+        groups[owner.get(one, one[0] if one[0] in groups else rest)].append(one)
+    return groups
 
 
 def _pilot_paths(points: Points) -> Paths:
@@ -242,8 +251,8 @@ def _by_weight(pilot: Points, watched: list[Array]) -> tuple[Names, ...]:
     """The streams, those first that explain most of any watched figure over the pilot.
 
     Low dimensions of a Sobol sequence are spread best together; their order counts among those of a deal, and
-    among what is common to all. Weight: the largest share of a figure's
-    variance that lies between the means of ``STEPS`` equal steps of the stream, its first-order effect.
+    among what is common. Weight: the largest share of a figure's variance that lies between the means of
+    ``STEPS`` equal steps of the stream, its first-order effect.
     """
     paths = _pilot_paths(pilot)
     scores = [(y - y.mean()) / y.std() for y in watched if y.std() > 0.0]
@@ -273,16 +282,17 @@ def _tilts(pilot: Points, bad: Array) -> dict[Names, Tilt]:
     order = np.argsort(-bad, kind="stable")
     reached = np.cumsum(weights[order])
     worst = order[: max(int(np.searchsorted(reached, WORST * reached[-1], side="right")), 1)]
-    whose: dict[str, tuple[Paths, Array]] = {}
+    drew: dict[str, tuple[Paths, Array]] = {}
     found: list[tuple[float, Names, Tilt]] = []
     for names in pilot.place:
-        if names[0] not in whose:
-            shared = paths if names[0] in pilot.deals else pilot.common(paths)
-            own, place = np.unique(pilot.mixed(names[0], shared).ravel()[worst], return_inverse=True)
-            whose[names[0]] = own, np.asarray(np.bincount(place, weights[worst]), dtype=float)
-        drawn_there = pilot.uniforms(names, whose[names[0]][0])
+        owner = pilot.whose[names]
+        if owner not in drew:
+            shared = pilot.common(paths) if owner == COMMON else paths
+            own, place = np.unique(pilot.mixed(owner, shared).ravel()[worst], return_inverse=True)
+            drew[owner] = own, np.asarray(np.bincount(place, weights[worst]), dtype=float)
+        drawn_there = pilot.uniforms(names, drew[owner][0])
         assert drawn_there is not None
-        tilt, distance = density_of(drawn_there, whose[names[0]][1])
+        tilt, distance = density_of(drawn_there, drew[owner][1])
         if distance > FAR:
             found.append((-distance, names, tilt))
     return {names: tilt for _, names, tilt in sorted(found, key=lambda one: one[:2])[:MOST_TILTED]}

@@ -92,7 +92,8 @@ class MixedCommon(Common):
         indices = {name: one.annual for name, one in ready.portfolio.indices.items()}
         super().__init__(seed, ready.calendar, ready.portfolio.factors, indices, paths)
 
-    def _score(self, name: str, group: str) -> Array:
+    def _score(self, name: str, group: str, own: Paths | None) -> Array:
+        """Of these paths or the others, whether or not the factor moves one deal alone."""
         u = uniform_block(*key(self.seed, "factors", name, group), range(1), self._from(factor(name)))[0]
         return np.asarray(ndtri(u))
 

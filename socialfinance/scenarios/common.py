@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import copy
 from datetime import date
 from typing import Any, NamedTuple
@@ -67,22 +67,27 @@ class Common:
         other.points, other._scores = points, {}
         return other
 
-    def scores(self, tags: Mapping[str, str]) -> dict[str, Array]:
+    def scores(
+        self, tags: Mapping[str, str], own: Collection[str] = (), paths: NDArray[np.uint64] | None = None
+    ) -> dict[str, Array]:
         """By factor: the scores ``(path,)`` for a deal with these tags (theme, place, provider).
 
-        A factor by a tag that is not there has no score.
+        A factor by a tag that is not there has no score. Those that move this deal alone, ``own``, are drawn
+        on its own ``paths``.
         """
         groups = {"all": "", **tags}
         return {
-            name: self._score(name, groups[factor.by])
+            name: self._score(name, groups[factor.by], paths if name in own else None)
             for name, factor in self.factors.items()
             if isinstance(factor, GaussianFactor) and factor.by in groups
         }
 
-    def _score(self, name: str, group: str) -> Array:
+    def _score(self, name: str, group: str, own: NDArray[np.uint64] | None) -> Array:
         from scipy.special import ndtri
 
-        assert self.paths is not None
+        if own is not None:
+            score: Array = ndtri(self._once("factors", name, group, paths=own))
+            return score
         if (name, group) not in self._scores:
             self._scores[name, group] = ndtri(self._once("factors", name, group))
         return self._scores[name, group]
@@ -114,10 +119,11 @@ class Common:
             return given.path(as_series(u, served, (1.0,) * self.rows))
         return draw(given, correlated(self._once("indices", name), given.loadings, self.scores({})))
 
-    def _once(self, *names: str) -> Array:
-        assert self.paths is not None
-        served = self._served(*names)
-        return uniform_block(*key(self.seed, *names), range(1), self.paths)[0] if served is None else served
+    def _once(self, *names: str, paths: NDArray[np.uint64] | None = None) -> Array:
+        paths = self.paths if paths is None else paths
+        assert paths is not None
+        served = None if self.points is None else self.points.uniforms(names, paths)
+        return uniform_block(*key(self.seed, *names), range(1), paths)[0] if served is None else served
 
     def _served(self, *names: str) -> Array | None:
         assert self.paths is not None

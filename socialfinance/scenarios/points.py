@@ -6,7 +6,7 @@ indices, people who come, how many of them succeed in all. Paths come in sets of
 same sequence randomised anew (Matousek's linear scramble and a digital shift), so sets are independent and
 alike, and the spread between them is an honest standard error.
 
-A sequence spreads few dimensions together far better than hundreds. What is common to all deals is one
+A sequence spreads few dimensions together far better than hundreds. What is common to several deals is one
 sequence, therefore, and each deal's own another, shuffled so that none knows of the others: what hangs on
 several of a deal's dimensions together is spread as if the deal stood alone (Latin supercube sampling: Owen,
 A. B. (1998), "Latin supercube sampling for very high-dimensional simulations", ACM TOMACS 8(1)).
@@ -26,7 +26,7 @@ of incomplete U-statistics", Biometrika 63(3)).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -39,6 +39,8 @@ Paths = NDArray[np.uint64]
 Names = tuple[str, ...]
 """What a stream is called, without its seed."""
 
+COMMON = ""
+"""Whose a stream is that several deals draw."""
 EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
 """Between these a density of bad times is level."""
 PROCESS, ARRIVALS, PEOPLE = 8, 3, 1
@@ -84,7 +86,7 @@ class Serves(Protocol):
         ...
 
     def common(self, paths: Paths) -> Paths:
-        """The paths whose draws of what is common to all deals each path has."""
+        """The paths whose draws of what is common each path has."""
         ...
 
     def mixed(self, whose: str, paths: Paths) -> Paths:
@@ -109,10 +111,10 @@ class Unmixed:
 class Points:
     """The points of a run, in sets of ``size`` paths (a power of 2).
 
-    ``groups`` are the streams they serve, one a dimension: those that are spread together, in each those
-    that matter most first. From ``tilts``, by stream, the second half of each set is drawn; without any, all
-    paths stand for as much. ``world`` paths in a row (a power of 2) share what is common to all deals;
-    ``deals`` are the names under which deals draw what is theirs, and a fund meets those of a world in
+    ``groups`` are the streams they serve, one a dimension, by whose they are: the name under which a deal
+    draws, or ``COMMON``. Those of a group are spread together, those that matter most first. From ``tilts``,
+    by stream, the second half of each set is drawn; without any, all paths stand for as much. ``world`` paths
+    in a row (a power of 2) share what is common to several deals, and a fund meets the deals of a world in
     ``mixes`` mixes.
     """
 
@@ -120,16 +122,15 @@ class Points:
         self,
         seed: int,
         size: int,
-        groups: Sequence[Sequence[Names]],
+        groups: Mapping[str, Sequence[Names]],
         tilts: Mapping[Names, Tilt] | None = None,
         world: int = 1,
         mixes: int = 1,
-        deals: Iterable[str] = (),
     ) -> None:
         self.seed, self.size, self.tilts = seed, size, dict(tilts or {})
-        self.world, self.mixes, self.deals = world, mixes, frozenset(deals)
-        self.groups = tuple(tuple(names) for names in groups)
-        self.place = {one: i for i, one in enumerate(name for names in self.groups for name in names)}
+        self.world, self.mixes, self.groups = world, mixes, dict(groups)
+        self.whose = {name: whose for whose, names in self.groups.items() for name in names}
+        self.place = {name: i for i, name in enumerate(self.whose)}
         self._tables: dict[int, Array] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -157,10 +158,10 @@ class Points:
     def mixed(self, whose: str, paths: Paths) -> Paths:
         """Within each world every mix but the first has a deal's paths in an order by chance of its own.
 
-        What is common to all deals stays where it is.
+        What is common stays where it is.
         """
         found = np.repeat(paths[None], self.mixes, axis=0)
-        if self.mixes == 1 or whose not in self.deals:
+        if self.mixes == 1 or whose == COMMON:
             return found
         member, index = np.divmod(paths.astype(np.int64), self.size)
         for one in np.unique(member):
@@ -191,7 +192,8 @@ class Points:
         for names, tilt in self.tilts.items():
             drawn = self.uniforms(names, paths)
             assert drawn is not None
-            own[names[0]] = own.get(names[0], 1.0) * tilt.density(drawn)
+            whose = self.whose[names]
+            own[whose] = own.get(whose, 1.0) * tilt.density(drawn)
         return own
 
     def _orders(self, whose: str, member: int) -> NDArray[np.int64]:
@@ -207,14 +209,14 @@ class Points:
             while self._tables and (len(self._tables) + 1) * self.size > HELD:
                 self._tables.pop(next(iter(self._tables)))
             source = np.random.default_rng(key(self.seed, "points", member))
-            made = [self._spread(names, source) for names in self.groups if names]
+            made = [self._spread(whose, source) for whose, names in self.groups.items() if names]
             self._tables[member] = np.ascontiguousarray(np.concatenate(made, axis=1).T) + MIDDLE
         return self._tables[member]
 
-    def _spread(self, names: Sequence[Names], source: np.random.Generator) -> Array:
+    def _spread(self, whose: str, source: np.random.Generator) -> Array:
         """A group's points ``(path, dimension)``: one a path, or of what is common one a world."""
-        each = 1 if names[0][0] in self.deals else self.world
-        made: Array = np.repeat(_shuffled(len(names), self.size // each, source), each, axis=0)
+        each, dimensions = self.world if whose == COMMON else 1, len(self.groups[whose])
+        made: Array = np.repeat(_shuffled(dimensions, self.size // each, source), each, axis=0)
         return made
 
 

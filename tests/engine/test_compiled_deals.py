@@ -38,7 +38,7 @@ from socialfinance.kernels.elementwise import (
 )
 from socialfinance.kernels.luck import Luck, count
 from socialfinance.kernels.tracing import Leaf
-from socialfinance.scenarios.points import Points
+from socialfinance.scenarios.points import COMMON, Points
 from tests.bench.reference import reference_fund
 from tests.contracts.test_contract_six import portfolio as everything
 from tests.fixtures import one_deal
@@ -193,7 +193,7 @@ def test_futures_spread_on_purpose_go_onto_a_tape(
 ) -> None:
     """A count by its quantile is added up natively; where people are many the deal stays with its rows."""
     fund = with_people(reference_fund(1, 12), people)
-    ready = replace(prepare(fund), points=Points(3, 512, [streams(prepare(fund))]))
+    ready = replace(prepare(fund), points=Points(3, 512, {COMMON: streams(prepare(fund))}))
     for first in (0, 512, 1024, 1536, 2048):
         plain = on_numpy(monkeypatch, lambda first=first: run_block(ready, 3, first, 512))
         same(run_block(ready, 3, first, 512), plain)

@@ -23,22 +23,26 @@ from socialfinance.engine.sampling import (
     SETS,
     SMALLEST,
     Spread,
-    _by_deal,
     _can_be_mixed,
     _world,
+    by_owner,
     spread,
     streams,
 )
 from socialfinance.funds.portfolio import Portfolio
 from socialfinance.measures.paths import Key, fund_investors, payer_figures, saved_of
 from socialfinance.results.result import Result
-from socialfinance.scenarios.points import EDGES, Names, Points, Tilt
+from socialfinance.scenarios.points import COMMON, EDGES, Names, Points, Tilt
 
 LEAST = SETS * SMALLEST
 TAIL = "all investors.loss"
 PATHS = np.arange(1024, dtype=np.uint64)
 BAD = Tilt(tuple(3.0 if high <= 0.1 else 0.7 / 0.9 for high in EDGES[1:]))
-GROUPS: list[list[Names]] = [[("factors", "economy")], [("a", "failure"), ("a", "cost")], [("b", "failure")]]
+GROUPS: dict[str, list[Names]] = {
+    COMMON: [("factors", "economy")],
+    "a": [("a", "failure"), ("factors", "provider", "of a")],
+    "b": [("b", "failure")],
+}
 
 
 @cache
@@ -52,17 +56,12 @@ def fund(name: str = "community-fund", commitment: float | None = None) -> Portf
     return portfolio.model_copy(update={"fund": type(portfolio.fund).model_validate(changed)})
 
 
-def in_mixes(
-    ready: ReadyPortfolio, size: int = 512, tilts: dict[Names, Tilt] | None = None
-) -> ReadyPortfolio:
-    deals = {deal.draws for deal in ready.deals}
-    return replace(ready, points=Points(7, size, _by_deal(streams(ready), deals), None, 8, 4, deals))
+def in_mixes(ready: ReadyPortfolio, size: int = 512) -> ReadyPortfolio:
+    return replace(ready, points=Points(7, size, by_owner(ready, streams(ready)), None, 8, 4))
 
 
 @cache
-def ran(
-    tail: str | None, seed: int = 7, paths: int = 2 * LEAST, chunk: int = 8192, workers: int = 1
-) -> Result:
+def ran(tail: str | None) -> Result:
     how: dict[str, Any] = {} if tail is None else {"sampling": "auto", "tail": tail}
     return sf.simulate(fund(), 2 * LEAST, 7, workers=1, compare=False, **how)
 
@@ -78,7 +77,7 @@ def short_pilots(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_in_every_mix_each_deal_of_a_world_is_met_once() -> None:
-    points = Points(7, 256, GROUPS, None, 8, 5, {"a", "b"})
+    points = Points(7, 256, GROUPS, None, 8, 5)
     for whose in ("a", "b"):
         met = points.mixed(whose, PATHS)
         assert np.array_equal(met[0], PATHS)
@@ -86,13 +85,13 @@ def test_in_every_mix_each_deal_of_a_world_is_met_once() -> None:
             assert np.array_equal(mix // 8, PATHS // 8)
             assert np.array_equal(np.sort(mix), PATHS)
     assert not np.array_equal(points.mixed("a", PATHS), points.mixed("b", PATHS))
-    assert np.array_equal(points.mixed("factors", PATHS), np.repeat(PATHS[None], 5, axis=0))
+    assert np.array_equal(points.mixed(COMMON, PATHS), np.repeat(PATHS[None], 5, axis=0))
 
 
 def test_every_meeting_is_as_likely_as_any_other() -> None:
     """Two deals' places in a world, mix after the first: 64 meetings, chi-squared within 5 sd of its mean."""
     paths = np.arange(65_536, dtype=np.uint64)
-    points = Points(3, 4096, GROUPS, None, 8, 4, {"a", "b"})
+    points = Points(3, 4096, GROUPS, None, 8, 4)
     first, second = (points.mixed(whose, paths)[1:].ravel() % np.uint64(8) for whose in ("a", "b"))
     counts = np.bincount((first * 8 + second).astype(int), minlength=64)
     expected = counts.sum() / 64
@@ -100,8 +99,8 @@ def test_every_meeting_is_as_likely_as_any_other() -> None:
 
 
 def test_paths_of_a_world_share_what_is_common_and_nothing_else() -> None:
-    points = Points(7, 256, GROUPS, None, 8, 4, {"a", "b"})
-    common, own = points.uniforms(("factors", "economy"), PATHS), points.uniforms(("a", "cost"), PATHS)
+    points = Points(7, 256, GROUPS, None, 8, 4)
+    common, own = points.uniforms(("factors", "economy"), PATHS), points.uniforms(GROUPS["a"][1], PATHS)
     assert common is not None
     assert own is not None
     assert np.all(np.ptp(common.reshape(-1, 8), axis=1) == 0.0)
@@ -112,19 +111,46 @@ def test_paths_of_a_world_share_what_is_common_and_nothing_else() -> None:
 
 def test_weights_are_those_of_the_draws_that_meet() -> None:
     """2 / (1 + g), with g multiplied out future by future."""
-    tilts = {GROUPS[0][0]: BAD, GROUPS[1][1]: BAD, GROUPS[2][0]: BAD}
-    points = Points(7, 256, GROUPS, tilts, 8, 4, {"a", "b"})
+    tilts = {GROUPS[COMMON][0]: BAD, GROUPS["a"][1]: BAD, GROUPS["b"][0]: BAD}
+    points = Points(7, 256, GROUPS, tilts, 8, 4)
     found = points.mixed_weights(PATHS)
     for mix in range(4):
         density = np.ones(len(PATHS))
         for names in tilts:
-            u = points.uniforms(names, points.mixed(names[0], PATHS)[mix])
+            u = points.uniforms(names, points.mixed(points.whose[names], PATHS)[mix])
             assert u is not None
             density *= np.where(u <= 0.1, 3.0, 0.7 / 0.9)
         assert found[mix] == pytest.approx(2.0 / (1.0 + density), rel=1e-12)
     assert np.array_equal(points.weights(PATHS), found[0])
     assert np.ptp(found.mean(axis=1)) < 0.05
     assert np.any(found[1] != found[0])
+
+
+def test_what_moves_one_deal_alone_is_its_own() -> None:
+    """A provider's score follows the deal to the path on which it is met; a theme's stays with the world."""
+    ready, paths = in_mixes(prepare(fund())), PATHS[:64]
+    deal = next(one for one in ready.deals if one.name == "edge-of-care")
+    assert deal.own_factors == {"project": "family service"}
+    common = ready.common(7, paths)
+    found = drawn(deal, common, 7, paths).scores
+    spread_out = {name: np.ptp(score.reshape(-1, 8), axis=1) for name, score in found.items()}
+    assert np.all(spread_out["project"] > 0.0)
+    assert not any(spread_out[name].any() for name in ("economy", "theme"))
+    elsewhere = drawn(deal, common, 7, paths[::-1]).scores
+    assert np.array_equal(elsewhere["project"], found["project"][::-1])
+    assert np.array_equal(elsewhere["theme"], found["theme"])
+
+
+def test_streams_are_their_owners() -> None:
+    """What several deals load on is common; what one does is its own; and of one deal all is its own."""
+    ready = prepare(fund())
+    owned = by_owner(ready, streams(ready))
+    assert ("factors", "theme", "child and family") in owned[COMMON]
+    assert ("indices", "cpi", "course 1") in owned[COMMON]
+    assert ("factors", "theme", "social enterprise") in owned["community-loans"]
+    assert ("factors", "project", "foster match") in owned["foster-families"]
+    single = prepare(sf.load("demo-guaranteed-debt").portfolio)
+    assert not by_owner(single, streams(single))[COMMON]
 
 
 # --- what a fund makes of it -----------------------------------------------------------------------

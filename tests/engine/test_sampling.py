@@ -30,7 +30,7 @@ from socialfinance.engine.sampling import (
 from socialfinance.measures.paths import Key
 from socialfinance.measures.statistics import Row, figure_rows
 from socialfinance.results.result import Result
-from socialfinance.scenarios.points import Points
+from socialfinance.scenarios.points import COMMON, Points
 from tests.scenarios.test_points import BAD
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -252,9 +252,7 @@ def in_mixes(made: ReadyPortfolio, tail: str) -> Plan:
     learnt = spread(made, 10**6, LEAST, tail).points
 
     def plan(seed: int, paths: int) -> Spread:
-        points = Points(
-            seed, sizes(paths)[0], learnt.groups, learnt.tilts, learnt.world, learnt.mixes, learnt.deals
-        )
+        points = Points(seed, sizes(paths)[0], learnt.groups, learnt.tilts, learnt.world, learnt.mixes)
         return Spread(points, paths, tail, 0)
 
     return plan
@@ -292,7 +290,7 @@ def test_the_page_says_how_many_dimensions_a_fund_has() -> None:
 def test_bad_times_learnt_again_are_what_weighted_futures_show() -> None:
     """What was tilted and has nothing to do with the worst futures is even among them, once weighted."""
     names = [("deal", "failure"), ("deal", "cost")]
-    points = Points(7, 16_384, [names], {names[1]: BAD})
+    points = Points(7, 16_384, {COMMON: names}, {names[1]: BAD})
     failure = points.uniforms(names[0], _pilot_paths(points))
     assert failure is not None
     tilts = _tilts(points, -failure)

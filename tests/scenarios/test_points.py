@@ -10,7 +10,7 @@ from scipy.stats import kstest
 
 from socialfinance.kernels.luck import Luck, count, uniform_block
 from socialfinance.scenarios.dependence import CommonShock, first_start, shock_depth
-from socialfinance.scenarios.points import EDGES, Points, Tilt, as_chances, as_series, density_of
+from socialfinance.scenarios.points import COMMON, EDGES, Points, Tilt, as_chances, as_series, density_of
 from socialfinance.scenarios.sources import Drawn
 
 PATHS = np.arange(16_384, dtype=np.uint64)
@@ -29,7 +29,7 @@ def same_law(found: np.ndarray, level: float = 1e-4) -> None:
 
 def test_each_set_fills_every_dimension_evenly() -> None:
     """Of 512 points one lies in each 512th of a dimension, in every set; and sets differ."""
-    points = Points(7, 512, [NAMES])
+    points = Points(7, 512, {COMMON: NAMES})
     for names in NAMES:
         u = points.uniforms(names, PATHS)
         assert u is not None
@@ -45,7 +45,7 @@ def test_what_belongs_together_is_spread_together_and_apart_from_the_rest() -> N
 
     Those of two groups fall as by chance: chi-squared over the cells, which one sequence makes nil.
     """
-    groups = [[("one", "cost"), ("one", "failure")], [("two", "cost"), ("two", "failure")]]
+    groups = {name: [(name, "cost"), (name, "failure")] for name in ("one", "two")}
     points = Points(7, 512, groups)
 
     def cells(first: tuple[str, ...], second: tuple[str, ...], width: int) -> np.ndarray:
@@ -55,10 +55,10 @@ def test_what_belongs_together_is_spread_together_and_apart_from_the_rest() -> N
         cell = np.floor(u * 16) * 16 + np.floor(v * 16)
         return np.array([np.bincount(half.astype(int), minlength=256) for half in cell.reshape(-1, width)])
 
-    for group in groups:
+    for group in groups.values():
         assert np.all(cells(*group, 256) == 1)
-    for first in groups[0]:
-        for second in groups[1]:
+    for first in groups["one"]:
+        for second in groups["two"]:
             seen = cells(first, second, 512)
             squared = ((seen - 2.0) ** 2 / 2.0).sum(axis=1)
             assert squared.mean() == pytest.approx(225.0, abs=4.0 * np.sqrt(2.0 * 225.0 / len(seen)))
@@ -75,10 +75,10 @@ def correlated(points: Points, first: tuple[str, ...], second: tuple[str, ...]) 
 
 
 def test_any_path_alone_is_the_same_path() -> None:
-    points = Points(7, 256, [NAMES], {NAMES[2]: BAD})
+    points = Points(7, 256, {COMMON: NAMES}, {NAMES[2]: BAD})
     some = np.array([3, 255, 256, 4000, 16_000], dtype=np.uint64)
     for names in NAMES:
-        whole, alone = points.uniforms(names, PATHS), Points(7, 256, [NAMES], {NAMES[2]: BAD})
+        whole, alone = points.uniforms(names, PATHS), Points(7, 256, {COMMON: NAMES}, {NAMES[2]: BAD})
         assert whole is not None
         found = alone.uniforms(names, some[::-1])
         assert found is not None
@@ -87,7 +87,7 @@ def test_any_path_alone_is_the_same_path() -> None:
 
 
 def test_points_travel_without_their_tables() -> None:
-    points = Points(7, 4096, [NAMES], {NAMES[2]: BAD})
+    points = Points(7, 4096, {COMMON: NAMES}, {NAMES[2]: BAD})
     points.uniforms(NAMES[0], PATHS)
     sent = pickle.dumps(points)
     assert len(sent) < 2000
@@ -107,7 +107,7 @@ def test_a_density_and_its_inverse() -> None:
 
 def test_weights_are_one_on_average_and_never_above_two() -> None:
     """Half from the uniform, half from g, weight 2 / (1 + g): any mean is sound."""
-    points = Points(7, 4096, [NAMES], {NAMES[2]: BAD, NAMES[1]: BAD})
+    points = Points(7, 4096, {COMMON: NAMES}, {NAMES[2]: BAD, NAMES[1]: BAD})
     weights = points.weights(PATHS)
     assert weights.max() <= 2.0
     assert weights.mean() == pytest.approx(1.0, abs=0.005)
