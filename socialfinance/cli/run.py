@@ -229,7 +229,7 @@ def _towards(paths: int, errors: Mapping[str, float]) -> None:
 
 
 def _dry_run(ready: ReadyPortfolio, needs: Estimate, scheduler: str | None) -> str:
-    from socialfinance.kernels.quick import backend
+    from socialfinance.kernels.backend import backend
 
     workers = f"{needs.workers} worker{'s' * (needs.workers != 1)}"
     if scheduler not in (None, "local"):

@@ -21,6 +21,7 @@ from socialfinance.engine.ready import (
     ReadyDeal,
     ReadyPortfolio,
     ReadyStructure,
+    add_rows,
     drawn,
     futures_of,
     on_years,
@@ -79,19 +80,18 @@ class FundSums:
 
     def add(self, deal: ReadyDeal, ledger: Ledger) -> None:
         """Add one deal, whose rows begin at its own close."""
-        first = deal.first_row
         for mine, theirs in ((self.net, ledger.net), (self.saved, ledger.saved)):
             for party, flows in theirs.items():
                 if party not in mine:
                     mine[party] = np.zeros((self.rows, self.paths))
-                mine[party][first : first + len(flows)] += flows
+                add_rows(mine[party], deal, flows)
         for mine, theirs in ((self.net_by_year, ledger.net), (self.saved_by_year, ledger.saved)):
             for party, flows in theirs.items():
                 if self.ready.parties[party].kind in PUBLIC:
                     yearly = on_years(self.ready, deal, by_year(flows, deal.calendar.year_of_row))
                     mine[party] = mine[party] + yearly if party in mine else yearly
         for total, flows in zip((self.paid_in, self.back), ledger.of_role("investor"), strict=True):
-            total[first : first + len(flows)] += flows
+            add_rows(total, deal, flows)
 
 
 def investors(deal: ReadyDeal) -> tuple[str, ...]:
@@ -343,7 +343,7 @@ def _flows(deal: ReadyDeal, ledger: Ledger, ready: ReadyPortfolio) -> dict[FlowK
 
 def _placed(ready: ReadyPortfolio, deal: ReadyDeal, net: Array) -> Array:
     placed = np.zeros((ready.calendar.quarters + 1, net.shape[1]))
-    placed[deal.first_row : deal.first_row + len(net)] = net
+    add_rows(placed, deal, net)
     return placed
 
 

@@ -17,6 +17,7 @@ from socialfinance.engine.ready import (
     PLAN,
     ReadyDeal,
     ReadyPortfolio,
+    add_rows,
     drawn,
     futures_of,
     price_level,
@@ -79,9 +80,8 @@ def fund_plan_rows(ready: ReadyPortfolio, cases: Iterable[DealCases]) -> Iterato
     rows = ready.calendar.quarters + 1
     paid_in, back = np.zeros((rows, 1)), np.zeros((rows, 1))
     for one in sorted(cases, key=lambda one: one.deal):
-        begin = ready.deals[one.deal].first_row
         for total, flows in zip((paid_in, back), one.plan, strict=True):
-            total[begin : begin + len(flows)] += flows
+            add_rows(total, ready.deals[one.deal], flows)
     if paid_in.any():
         yield from _case_rows("plan", fund_investors(paid_in, back, ready.discount))
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from socialfinance.engine.fund import Alone, run_fund
 from socialfinance.engine.fund_figures import life_figures
-from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio
+from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, add_rows
 from socialfinance.measures.paths import PENNY, Key, fund_investors
 from socialfinance.scenarios.common import Common
 from socialfinance.scenarios.points import places
@@ -84,9 +84,8 @@ def _figures(
     again = [_on(one, places(own[one.deal.draws], paths)) for one in met]
     paid_in, back = (np.zeros((ready.calendar.quarters + 1, len(paths))) for _ in range(2))
     for deal, put_in, had_back, _ in again:
-        rows = slice(deal.first_row, deal.first_row + len(put_in))
-        paid_in[rows] += put_in
-        back[rows] += had_back
+        add_rows(paid_in, deal, put_in)
+        add_rows(back, deal, had_back)
     found = fund_investors(paid_in, back, ready.discount) if paid_in.any() else {}
     if ready.fund is not None:
         runs = [one.alone for one in again if one.alone is not None]

@@ -232,6 +232,11 @@ def on_years(ready: ReadyPortfolio, deal: ReadyDeal, amounts: Any) -> Any:
     return placed
 
 
+def add_rows(total: Any, deal: ReadyDeal, flows: Any) -> None:
+    """Add a deal's flows ``(row, path)`` to those of the portfolio, in place: its row 0 is at its close."""
+    total[deal.first_row : deal.first_row + len(flows)] += flows
+
+
 def with_deals(
     ready: ReadyPortfolio, deals: Mapping[str, Deal]
 ) -> tuple[ReadyPortfolio, dict[str, InputError]]:

@@ -27,7 +27,7 @@ from socialfinance.engine.sampling import Sampling, Spread, spread
 from socialfinance.funds.portfolio import Portfolio
 from socialfinance.instruments.base import flat
 from socialfinance.instruments.tariff import longest_lag
-from socialfinance.kernels.quick import backend
+from socialfinance.kernels.backend import backend
 from socialfinance.measures.sample import EQUAL, Sample
 from socialfinance.measures.sketch import BUCKET_BYTES
 from socialfinance.measures.statistics import Row, figure_rows

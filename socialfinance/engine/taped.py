@@ -21,8 +21,9 @@ from socialfinance.engine import deal as row_by_row
 from socialfinance.engine.deal import Booking, Outcome, RowWatcher, own_draws
 from socialfinance.engine.ready import ReadyDeal, ReadyStructure
 from socialfinance.instruments.base import Now
+from socialfinance.kernels.backend import steps_compiled
 from socialfinance.kernels.luck import LUCK, Luck, Quantile
-from socialfinance.kernels.quick import FEWEST, wanted
+from socialfinance.kernels.quick import FEWEST
 from socialfinance.kernels.tracing import NUMBERS, leaves, maker, taker
 from socialfinance.programmes.base import Futures
 from socialfinance.scenarios.sources import at
@@ -125,7 +126,7 @@ def run(
 
 def _can_be_taped(structures: Sequence[ReadyStructure], ledgers: Sequence[Ledger]) -> bool:
     return (
-        wanted()
+        steps_compiled()
         and ledgers[0].paths >= FEWEST
         and not any(structure.cash for structure in structures)
         and not any(ledger.journal is not None or ledger.books for ledger in ledgers)

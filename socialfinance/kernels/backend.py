@@ -8,8 +8,13 @@ from types import ModuleType
 
 
 def backend() -> str:
-    """What runs the blocks: ``numba`` or ``numpy``."""
-    return "numpy" if loaded_compiled() is None else "numba"
+    """What runs the blocks: ``numpy``, ``numba`` (draws are compiled) or ``compiled`` (steps too)."""
+    return "numpy" if loaded_compiled() is None else "compiled" if steps_compiled() else "numba"
+
+
+def steps_compiled() -> bool:
+    """Whether steps are compiled at all, and not draws alone."""
+    return os.environ.get("SOCIALFINANCE_BACKEND") != "numba" and loaded_compiled() is not None
 
 
 def loaded_compiled() -> ModuleType | None:

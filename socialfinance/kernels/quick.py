@@ -12,12 +12,11 @@ draws only, anything else steps too.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from socialfinance.kernels.backend import loaded_compiled
+from socialfinance.kernels.backend import steps_compiled
 from socialfinance.kernels.tracing import (
     NUMBERS,
     Leaf,
@@ -250,7 +249,7 @@ class Through:
 def through(function: Step, paths: int, watcher: Watcher | None = None) -> Step | Through:
     """The function for all rows of one block: as it is, where nothing is to be compiled."""
     watcher = watcher or Watcher()
-    if paths >= FEWEST and wanted():
+    if paths >= FEWEST and steps_compiled():
         return Through(function, paths, watcher)
     watcher.left_to_numpy()
     return function
@@ -261,13 +260,3 @@ def done(*functions: Step | Through) -> None:
     for one in functions:
         if isinstance(one, Through):
             one.done()
-
-
-def wanted() -> bool:
-    """Whether steps are compiled at all."""
-    return os.environ.get("SOCIALFINANCE_BACKEND") != "numba" and loaded_compiled() is not None
-
-
-def backend() -> str:
-    """What runs the blocks: ``numpy``, ``numba`` (draws are compiled) or ``compiled`` (steps too)."""
-    return "numpy" if loaded_compiled() is None else "compiled" if wanted() else "numba"

@@ -153,7 +153,7 @@ def test_irr_against_its_peers(page: PerformancePage, monkeypatch: pytest.Monkey
         return seconds(lambda: [peer(row) for row in rows[:some]]) / some
 
     peers = {"pyxirr.irr": (pyxirr.irr, 2000), "numpy_financial.irr": (numpy_financial.irr, 100)}
-    forms = ["numba", "numpy"] if backend() == "numba" else ["numpy"]
+    forms = ["numpy"] if backend() == "numpy" else ["numba", "numpy"]
     works = {
         f"socialfinance.irr, {form} backend": (lambda form=form: ours(form), ROWS_OF_FLOWS) for form in forms
     }

@@ -24,6 +24,7 @@ from socialfinance.engine.sampling import streams
 from socialfinance.funds import fund_step
 from socialfinance.funds.portfolio import Portfolio
 from socialfinance.kernels import quick
+from socialfinance.kernels.backend import backend
 from socialfinance.kernels.elementwise import (
     both,
     either,
@@ -336,10 +337,10 @@ def test_what_cannot_be_written_down_stays_on_numpy() -> None:
 
 
 def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert quick.backend() == "compiled"
+    assert backend() == "compiled"
     for name in ("numba", "numpy"):
         monkeypatch.setenv("SOCIALFINANCE_BACKEND", name)
-        assert quick.backend() == name
+        assert backend() == name
         assert quick.through(every_word, PATHS) is every_word
     assert quick.through(every_word, 3) is every_word
 
@@ -347,7 +348,8 @@ def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_numba_steps_run_on_numpy() -> None:
     code = (
         "import sys; sys.modules['numba'] = None\n"
-        "from socialfinance.kernels.quick import backend, through\n"
+        "from socialfinance.kernels.backend import backend\n"
+        "from socialfinance.kernels.quick import through\n"
         "print(backend(), through(len, 100) is len)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
