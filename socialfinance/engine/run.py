@@ -93,9 +93,9 @@ def simulate(
     ``sampling="auto"`` spreads the futures on purpose (``scenarios/points.py``): smaller errors at equal
     paths, which are rounded up to whole sets. With it ``tail`` names a figure by path,
     ``[deal:]who.measure``, and half of the futures are drawn where it is high: for its tail, at a cost to
-    means. ``accuracy`` maps ``[deal:]who.measure.statistic`` to the standard error that it may have: ``paths``
-    is then what the run begins with, and it goes on until all are met; ``towards`` is told the errors after
-    each round.
+    means. ``accuracy`` maps ``[deal:]who.measure.statistic`` to the standard error that it may have:
+    ``paths`` is then what the run begins with, and it goes on until all are met; ``towards`` is told the
+    errors after each round.
 
     ``scheduler`` has Dask run the blocks (:func:`socialfinance.engine.executors.elsewhere`): the same bits.
 
