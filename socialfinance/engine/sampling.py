@@ -190,7 +190,7 @@ def by_owner(ready: ReadyPortfolio, names: Iterable[Names]) -> dict[str, list[Na
     Nothing is common to one deal.
     """
     groups: dict[str, list[Names]] = {COMMON: [], **{deal.draws: [] for deal in ready.deals}}
-    rest = COMMON if len(groups) > 2 else ready.deals[0].draws
+    rest = ready.deals[0].draws if len(groups) == 2 else COMMON
     owner: dict[Names, str] = {
         ("factors", factor, group): deal.draws
         for deal in ready.deals
