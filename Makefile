@@ -21,7 +21,7 @@ demo: $(READY) ## simulate a fund of social outcomes contracts, 20,000 futures
 	$(BIN)/socialfinance run collective-impact-fund --paths 20000 --seed 7
 
 test: lint ## style, types, then every test that is quick
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: $(READY) ## style and types
 	$(BIN)/ruff check .

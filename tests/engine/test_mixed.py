@@ -218,6 +218,7 @@ def test_deals_with_the_same_draws_stay_together() -> None:
 # --- a run -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("short_pilots")
 def test_mixed_or_plain_the_figures_are_the_same() -> None:
     """Every figure of the fund within 4.5 standard errors of a plain run's."""
     plain = {row[:7]: row for row in ran(None).measures_rows if row.scope == "fund"}
@@ -236,6 +237,7 @@ def test_mixed_or_plain_the_figures_are_the_same() -> None:
     assert np.mean([one[0] > 2.0 for one in apart]) < 0.15
 
 
+@pytest.mark.usefixtures("short_pilots")
 def test_the_run_says_so() -> None:
     told = ran(TAIL).provenance
     assert told["paths_in_a_world"] in (2, 4, 8)

@@ -13,6 +13,7 @@ import pytest
 
 import socialfinance as sf
 from socialfinance.core.errors import InputError
+from socialfinance.engine import sampling as how_spread
 from socialfinance.engine.accumulate import Kept
 from socialfinance.engine.block import run_block
 from socialfinance.engine.ready import ReadyPortfolio, prepare
@@ -114,7 +115,8 @@ def test_a_tail_is_drawn_more_often() -> None:
     assert "sampling" not in ran("plain").provenance
 
 
-def test_chunks_and_workers_give_the_same_bits() -> None:
+def test_chunks_and_workers_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(how_spread, "TAIL_PILOTS", (2048, 2048))
     whole = sf.simulate(
         "demo-guaranteed-debt", LEAST, 3, workers=1, compare=False, sampling="auto", tail=CALLS
     )
