@@ -9,9 +9,10 @@ import pytest
 from scipy import stats
 
 from socialfinance.core.errors import InputError, RunError
-from socialfinance.engine.ready import prepare
+from socialfinance.engine.ready import drawn, prepare
 from socialfinance.funds.portfolio import Portfolio
 from socialfinance.io.files import load
+from socialfinance.pricing.drivers import MixedCommon, factor
 from socialfinance.pricing.sensitivity import first_and_total, inputs_of, sobol, tornado
 from tests.fixtures import one_deal
 
@@ -212,3 +213,15 @@ def test_bad_input_is_one_clear_line(call, words):
 
     assert str(told.value).startswith(words)
     assert "\n" not in str(told.value)
+
+
+def test_a_factor_that_moves_one_deal_alone_is_taken_from_the_other_paths_too() -> None:
+    ready = prepare(load("community-fund").portfolio)
+    deal = next(one for one in ready.deals if one.name == "edge-of-care")
+    assert "project" in deal.own_factors
+    paths, other = np.arange(8, dtype=np.uint64), np.arange(8, dtype=np.uint64) + np.uint64(1000)
+    mixed = drawn(deal, MixedCommon(ready, 7, paths, other, {factor("project")}), 7, paths).scores
+    here, there = (drawn(deal, ready.common(7, some), 7, some).scores for some in (paths, other))
+    assert np.array_equal(mixed["project"], there["project"])
+    assert np.array_equal(mixed["theme"], here["theme"])
+    assert not np.any(here["project"] == there["project"])
