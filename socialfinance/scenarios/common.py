@@ -122,12 +122,13 @@ class Common:
     def _once(self, *names: str, paths: NDArray[np.uint64] | None = None) -> Array:
         paths = self.paths if paths is None else paths
         assert paths is not None
-        served = None if self.points is None else self.points.uniforms(names, paths)
+        served = self._served(*names, paths=paths)
         return uniform_block(*key(self.seed, *names), range(1), paths)[0] if served is None else served
 
-    def _served(self, *names: str) -> Array | None:
-        assert self.paths is not None
-        return None if self.points is None else self.points.uniforms(names, self.paths)
+    def _served(self, *names: str, paths: NDArray[np.uint64] | None = None) -> Array | None:
+        paths = self.paths if paths is None else paths
+        assert paths is not None
+        return None if self.points is None else self.points.uniforms(names, paths)
 
     def _starts(self, name: str, shock: CommonShock) -> Array:
         """Uniforms ``(row, path)`` by which a shock starts; points decide in which row it first does."""
