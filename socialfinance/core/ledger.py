@@ -136,7 +136,13 @@ class Ledger:
         """One table of the ledger; of noughts where nothing was booked in it yet."""
         tables: dict[Any, NDArray[np.float64]] = getattr(self, name)
         if key not in tables:
-            tables[key] = np.zeros((self._lines(name), self.paths))
+            tables[key] = np.zeros((self.lines_of(name), self.paths))
+        return tables[key]
+
+    def unwritten(self, name: str, key: Any) -> NDArray[np.float64]:
+        """A new table in which anything may stand: for who writes all of its lines."""
+        tables: dict[Any, NDArray[np.float64]] = getattr(self, name)
+        tables[key] = np.empty((self.lines_of(name), self.paths))
         return tables[key]
 
     def like(self, paths: int) -> Ledger:
@@ -156,7 +162,7 @@ class Ledger:
         made.journal = other.journal if made.paths == 1 else None
         tables = ("net", "saved", "by_year", "memo_by_year")
         for table in tables:
-            mine, theirs, rows = getattr(self, table), getattr(other, table), self._lines(table)
+            mine, theirs, rows = getattr(self, table), getattr(other, table), self.lines_of(table)
             for name in {**mine, **theirs}:
                 getattr(made, table)[name] = combine(
                     mine.get(name, np.zeros((rows, self.paths))),
@@ -164,7 +170,8 @@ class Ledger:
                 )
         return made
 
-    def _lines(self, table: str) -> int:
+    def lines_of(self, table: str) -> int:
+        """How many lines its tables have: rows, or years."""
         return self.years if table in ("by_year", "memo_by_year") else self.rows
 
     def note(self, row: int, leg: Leg, amount: Any) -> None:

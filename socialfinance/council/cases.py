@@ -26,7 +26,7 @@ from socialfinance.engine.ready import (
     on_years,
     price_level,
 )
-from socialfinance.measures.paths import net_of, payer_figures, saved_of
+from socialfinance.measures.paths import lives_of, together
 from socialfinance.scenarios.distributions import Given
 from socialfinance.scenarios.sources import Certain, Side
 
@@ -292,8 +292,8 @@ def _costs(
 
 
 def _net_cost(ready: ReadyPortfolio, deal: ReadyDeal, outcome: Outcome, party: str) -> float:
-    flows = net_of(outcome.ledger, (party,)), saved_of(outcome.ledger, (party,))
-    return float(payer_figures(*flows, ready.discount, deal.first_row)["net_cost_pv"][1][0])
+    lives = lives_of(outcome.ledger, ready.discount, deal.first_row)
+    return -float(together(lives, (party,), outcome.ledger.paths).net_pv[0])
 
 
 def _run(

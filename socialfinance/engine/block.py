@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -31,14 +31,16 @@ from socialfinance.engine.ready_fund import Position
 from socialfinance.engine.taped import run
 from socialfinance.measures.paths import (
     Key,
+    Life,
+    both,
     by_year,
     fund_investors,
     guarantor_figures,
     investor_figures,
-    net_of,
+    lives_of,
     payer_figures,
-    saved_of,
     sum_rows,
+    together,
 )
 from socialfinance.programmes.futures import Futures, cut
 from socialfinance.scenarios.common import Common
@@ -54,20 +56,18 @@ COMPARED = ("net_cost", "net_cost_pv", "paid_pv")
 
 
 class FundSums:
-    """Net flows and savings of every party over all deals of a block, on the portfolio's rows.
+    """What every party's flows come to over all deals of a block; of investors, by the portfolio's rows.
 
     By year, of public bodies, they stand in the year of the deal's own dates: what falls on the day of a
     close on 1 April is in the new year, though the portfolio's row ended the day before.
     """
 
     def __init__(self, ready: ReadyPortfolio, paths: int) -> None:
-        self.ready, self.paths = ready, paths
-        self.rows = ready.calendar.quarters + 1
-        self.net: dict[str, Array] = {}
-        self.saved: dict[str, Array] = {}
+        self.ready = ready
+        self.lives: dict[str, Life] = {}
         self.net_by_year: dict[str, Array] = {}
         self.saved_by_year: dict[str, Array] = {}
-        self.paid_in, self.back = np.zeros((self.rows, paths)), np.zeros((self.rows, paths))
+        self.paid_in, self.back = np.zeros((2, ready.calendar.quarters + 1, paths))
         self.otherwise: dict[FlowKey, Array] = {}
 
     def hold_against(self, deal: ReadyDeal, structure: str, ledger: Ledger) -> None:
@@ -78,13 +78,10 @@ class FundSums:
                 yearly = -on_years(self.ready, deal, by_year(net, deal.calendar.year_of_row))
                 self.otherwise[key] = self.otherwise[key] + yearly if key in self.otherwise else yearly
 
-    def add(self, deal: ReadyDeal, ledger: Ledger) -> None:
+    def add(self, deal: ReadyDeal, ledger: Ledger, lives: Mapping[str, Life]) -> None:
         """Add one deal, whose rows begin at its own close."""
-        for mine, theirs in ((self.net, ledger.net), (self.saved, ledger.saved)):
-            for party, flows in theirs.items():
-                if party not in mine:
-                    mine[party] = np.zeros((self.rows, self.paths))
-                add_rows(mine[party], deal, flows)
+        for party, life in lives.items():
+            self.lives[party] = both(self.lives[party], life) if party in self.lives else life
         for mine, theirs in ((self.net_by_year, ledger.net), (self.saved_by_year, ledger.saved)):
             for party, flows in theirs.items():
                 if self.ready.parties[party].kind in PUBLIC:
@@ -124,14 +121,15 @@ def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare:
         if position is not None or mixes > 1:  # nobody else holds on to a deal's tables
             held_alone = None if position is None else alone(ready, position, own)
             met.append(Met(deal, *own.ledger.of_role("investor"), held_alone))
-        block.figures.update(deal_figures(ready, deal, own, "deal"))
+        lives = lives_of(own.ledger, ready.discount, deal.first_row)
+        block.figures.update(deal_figures(ready, deal, own, "deal", lives))
         block.put_flows(_flows(deal, own.ledger, ready))
         block.put_rows(deal.name, "investor", _placed(ready, deal, invested(own.ledger)))
-        fund.add(deal, own.ledger)
+        fund.add(deal, own.ledger, lives)
         if compare:
-            block.figures.update(_compared(ready, deal, own, futures, level, count, fund))
+            block.figures.update(_compared(ready, deal, lives, futures, level, count, fund))
         if deal.varied is not None:
-            figures, net = _varied(ready, deal, own, futures, level)
+            figures, net = _varied(ready, deal, own, futures, level, lives)
             block.figures.update(figures)
             block.put_rows(deal.name, "with variation", _placed(ready, deal, net))
     block.figures.update(_fund_figures(ready, fund))
@@ -181,20 +179,22 @@ def _fund_flows(ready: ReadyPortfolio, ledger: Ledger) -> dict[FlowKey, Array]:
 
 
 def _varied(
-    ready: ReadyPortfolio, deal: ReadyDeal, own: Outcome, futures: Futures, level: Sequence[Any]
-) -> tuple[dict[Key, Array], Array]:
+    ready: ReadyPortfolio, deal: ReadyDeal, own: Outcome, futures: Futures, level: Sequence[Any],
+    lives: Mapping[str, Life],
+) -> tuple[dict[Key, Array], Array]:  # fmt: skip
     """Figures and investors' net flows with variation: run again only where it changes anything."""
     assert deal.varied is not None
     assert deal.own.lowered.would_change is not None
     count = own.ledger.paths
     changed = np.broadcast_to(deal.own.lowered.would_change(own.state), (count,)) > 0.0
-    figures = deal_figures(ready, deal, own, VARIED)
+    figures = deal_figures(ready, deal, own, VARIED, lives)
     net = invested(own.ledger)
     if changed.any():
         fewer = cut(list(level), changed)
         again = _run_one(deal, deal.varied, futures.on(changed), fewer, int(changed.sum()))
         for key, values in deal_figures(ready, deal, again, VARIED).items():
-            figures.setdefault(key, np.zeros(count))[changed] = values
+            figures[key] = figures[key].copy() if key in figures else np.zeros(count)
+            figures[key][changed] = values
         net[:, changed] = invested(again.ledger)
     return figures, net
 
@@ -206,9 +206,13 @@ def _run_one(
     return run(deal, (structure,), futures, level, (ledger,))[0]
 
 
-def deal_figures(ready: ReadyPortfolio, deal: ReadyDeal, outcome: Outcome, scope: str) -> dict[Key, Array]:
-    """Every per-path figure of one deal under one structure."""
+def deal_figures(
+    ready: ReadyPortfolio, deal: ReadyDeal, outcome: Outcome, scope: str,
+    lives: Mapping[str, Life] | None = None,
+) -> dict[Key, Array]:  # fmt: skip
+    """Every per-path figure of one deal under one structure; ``lives`` are its ledger's, if at hand."""
     ledger, found = outcome.ledger, {}
+    lives = lives or lives_of(ledger, ready.discount, deal.first_row)
 
     def keep(party: str, role: str, figures: dict[str, tuple[str, Array]]) -> None:
         for measure, (unit, values) in figures.items():
@@ -218,20 +222,15 @@ def deal_figures(ready: ReadyPortfolio, deal: ReadyDeal, outcome: Outcome, scope
     if funders:
         mine = investor_figures(*ledger.of_role("investor"), ready.discount, deal.first_row)
         keep(" and ".join(funders), "investor", mine)
-    for party in sorted(ledger.net):
+    for party, life in lives.items():
         kind = ready.parties[party].kind
-        if kind in PUBLIC:
-            saved = saved_of(ledger, (party,))
-            keep(party, kind, payer_figures(ledger.net[party], saved, ready.discount, deal.first_row))
-        else:
-            keep(party, kind, {"net": ("pounds", sum_rows(ledger.net[party]))})
+        keep(party, kind, payer_figures(life) if kind in PUBLIC else {"net": ("pounds", life.net)})
     for party, figures in _guarantors(deal, outcome):
         keep(party, "guarantor", figures)
     for party, role, figures in purse_figures(deal, outcome):
         keep(party, role, figures)
-    public = _public(ready, ledger)
-    flows = net_of(ledger, public), saved_of(ledger, public)
-    keep(ALL_PUBLIC, "public", payer_figures(*flows, ready.discount, deal.first_row))
+    public = together(lives, _public(ready, lives), ledger.paths)
+    keep(ALL_PUBLIC, "public", payer_figures(public))
     state = {f.measure: (f.unit, _full(f.read(outcome.state), ledger.paths)) for f in outcome.lowered.figures}
     if deal.planned_payments > 0.0:
         paid = np.zeros(ledger.paths)
@@ -254,8 +253,8 @@ def _guarantors(deal: ReadyDeal, outcome: Outcome) -> Iterator[tuple[str, dict[s
         yield party, guarantor_figures(*(sum_rows(_full_years(x, ledger)) for x in (calls, fees, back)))
 
 
-def _public(ready: ReadyPortfolio, ledger: Ledger) -> tuple[str, ...]:
-    return tuple(party for party in sorted(ledger.net) if ready.parties[party].kind in PUBLIC)
+def _public(ready: ReadyPortfolio, lives: Mapping[str, Life]) -> tuple[str, ...]:
+    return tuple(party for party in lives if ready.parties[party].kind in PUBLIC)
 
 
 def _full_years(amounts: Any, ledger: Ledger) -> Array:
@@ -281,7 +280,7 @@ def _full(x: object, paths: int) -> Array:
 def _compared(
     ready: ReadyPortfolio,
     deal: ReadyDeal,
-    own: Outcome,
+    own: Mapping[str, Life],
     futures: Futures,
     level: Sequence[Any],
     paths: int,
@@ -293,12 +292,13 @@ def _compared(
     """
     ledgers = [Ledger(deal.calendar.year_of_row, paths) for _ in deal.comparators]
     others = run(deal, deal.comparators, futures, level, ledgers)
+    lives = [lives_of(other.ledger, ready.discount, deal.first_row) for other in others]
     council = deal.council
     found: dict[Key, Array] = {}
     for party, members in ((" and ".join(council), council), (ALL_PUBLIC, None)):
-        mine = _cost(ready, deal, own.ledger, members)
-        for structure, other in zip(deal.comparators, others, strict=True):
-            theirs = _cost(ready, deal, other.ledger, members)
+        mine = _cost(ready, own, members, paths)
+        for structure, other_lives in zip(deal.comparators, lives, strict=True):
+            theirs = _cost(ready, other_lives, members, paths)
             for measure in COMPARED:
                 about = Key("deal", deal.name, party, structure.name, "", measure, "pounds")
                 found[about] = theirs[measure]
@@ -324,12 +324,11 @@ def _outcome_lost(deal: ReadyDeal, structure: ReadyStructure, measure: str) -> b
 
 
 def _cost(
-    ready: ReadyPortfolio, deal: ReadyDeal, ledger: Ledger, members: tuple[str, ...] | None
+    ready: ReadyPortfolio, lives: Mapping[str, Life], members: tuple[str, ...] | None, paths: int
 ) -> dict[str, Array]:
     """Paid, net cost and its present value."""
-    parties = members if members is not None else _public(ready, ledger)
-    flows = net_of(ledger, parties), saved_of(ledger, parties)
-    figures = payer_figures(*flows, ready.discount, deal.first_row)
+    parties = members if members is not None else _public(ready, lives)
+    figures = payer_figures(together(lives, parties, paths))
     return {measure: values for measure, (_, values) in figures.items()}
 
 
@@ -353,15 +352,12 @@ def _fund_figures(ready: ReadyPortfolio, fund: FundSums) -> dict[Key, Array]:
     if fund.paid_in.any():
         found.update(fund_investors(fund.paid_in, fund.back, ready.discount))
     years = ready.calendar.financial_years
-    for party in sorted(fund.net):
+    for party, life in sorted(fund.lives.items(), key=itemgetter(0)):
         kind = ready.parties[party].kind
         if kind not in PUBLIC:
-            values = sum_rows(fund.net[party])
-            found[Key("fund", "", party, kind, "", "net", "pounds")] = values
+            found[Key("fund", "", party, kind, "", "net", "pounds")] = life.net
             continue
-        saved = fund.saved.get(party, np.zeros(fund.net[party].shape))
-        life = payer_figures(fund.net[party], saved, ready.discount)
-        for measure, (unit, values) in life.items():
+        for measure, (unit, values) in payer_figures(life).items():
             found[Key("council", "", party, kind, "", measure, unit)] = values
         net_cost = -fund.net_by_year[party]
         saving = fund.saved_by_year.get(party, np.zeros(net_cost.shape))

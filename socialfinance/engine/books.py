@@ -29,8 +29,8 @@ from socialfinance.engine.ready import (
     on_years,
     price_level,
 )
-from socialfinance.kernels.returns import NONE, OK, STATUS_NAMES, irr_with_status, npv
-from socialfinance.measures.paths import by_year, investor_figures, net_of, payer_figures, saved_of
+from socialfinance.kernels.returns import NONE, OK, STATUS_NAMES, irr_with_status
+from socialfinance.measures.paths import by_year, investor_figures, lives_of, net_of, payer_figures
 
 Array = NDArray[np.float64]
 K = TypeVar("K")
@@ -210,15 +210,13 @@ def _kept(
     kept, bodies = Kept(), sorted(public & set(ledger.net))
     if yearly:
         _keep_years(kept, ready, deal, outcome, public)
+    lives = lives_of(ledger, ready.discount, first)
     for party in bodies:
-        figures = payer_figures(net_of(ledger, (party,)), saved_of(ledger, (party,)), ready.discount, first)
+        figures = payer_figures(lives[party])
         worth = {measure: values for measure, (_, values) in figures.items()}
-        worth["saving_pv"] = worth["paid_pv"] - worth["net_cost_pv"]
+        worth["saving_pv"] = lives[party].saving_pv
         kept.worth[party] = worth
-    kept.value = {
-        party: npv(rows, ready.discount) * (1.0 + ready.discount) ** (-first / 4)
-        for party, rows in sorted(ledger.net.items())
-    }
+    kept.value = {party: own.net_pv for party, own in lives.items()}
     kept.mean_net = {party: ledger.net[party].mean(axis=1) for party in bodies}
     kept.mean_net[ALL_PUBLIC] = net_of(ledger, bodies).mean(axis=1)
     paid_in, back = ledger.of_role("investor")

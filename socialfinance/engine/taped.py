@@ -1,7 +1,8 @@
 """A deal's rows on a block of paths, gone through natively once all of them are known.
 
-A deal takes the same way in every block. When all rows of one block ran compiled, the next one is preceded
-by a small block (``SMALL`` paths, thrown away) with a tape at its side; from then on the tape is played:
+A deal takes the same way in every block. When all rows of one block ran compiled, or those of another deal
+of its kind did, the next one is preceded by a small block (``SMALL`` paths, thrown away) with a tape at its
+side; from then on the tape is played:
 draws are handed in, and the ledger, the last state and what is counted of each row come out, with the same
 bits. Whatever a tape cannot know is left to ``deal.run``: draws of another kind than those it was written
 with (a driver that turns from a number into draws), a journal, books, cash that was returned.
@@ -30,6 +31,8 @@ from socialfinance.scenarios.sources import at
 
 SMALL = 256
 """Paths of the block that a tape is written with."""
+AT_ONCE = 4096
+"""Paths of a deal's first block from which a tape is tried before the deal went through its rows."""
 NOT_KEPT = None
 """Stands in an activity for what nobody reads."""
 
@@ -82,11 +85,15 @@ class _Known:
     """How far it is with a deal under some structures, in this process."""
 
     worth_writing: bool = False
+    went_through: bool = False
+    """all its rows have run compiled"""
     hopeless: bool = False
     script: _Script | None = None
 
 
 _KNOWN: WeakKeyDictionary[ReadyDeal, dict[Any, _Known]] = WeakKeyDictionary()
+_COMPILED: set[Any] = set()
+"""Functions of a programme and its structures with which all rows of some deal have run compiled."""
 
 
 def run(
@@ -106,11 +113,14 @@ def run(
     if not _can_be_taped(structures, ledgers):
         return row_by_row.run(ready, structures, futures, level, ledgers)
     key = tuple(map(id, structures)), tuple((one.watched, one.watch) for one in ledgers), whole
-    known = _KNOWN.setdefault(ready, {}).setdefault(key, _Known())
+    functions = ready.programme.play, tuple(one.lowered.step for one in structures)
+    all_known = _KNOWN.setdefault(ready, {})
+    known = all_known.get(key) or _Known(functions in _COMPILED and ledgers[0].paths >= AT_ONCE)
+    all_known[key] = known
     if known.worth_writing and learn:
         known.worth_writing = False
         known.script = _written(ready, structures, futures, level, ledgers, whole)
-        known.hopeless = known.script is None
+        known.hopeless = known.script is None and known.went_through
     if known.script is not None:
         try:
             return _play(known.script, structures, futures, level, ledgers)
@@ -120,7 +130,10 @@ def run(
             known.script, known.hopeless = None, True
     watcher = RowWatcher()
     outcomes = row_by_row.run(ready, structures, futures, level, ledgers, watcher)
-    known.worth_writing = learn and watcher.all_compiled and known.script is None and not known.hopeless
+    if watcher.all_compiled:
+        _COMPILED.add(functions)
+        known.went_through = True
+        known.worth_writing = learn and known.script is None and not known.hopeless
     return outcomes
 
 
@@ -149,13 +162,16 @@ class _Writer(RowWatcher):
         self.ledgers, self.tape = ledgers, Tape()
         self.handed: list[_Handed] = []
         self.tables: dict[tuple[int, str, Any], int] = {}
+        self.outside: dict[int, tuple[list[int], Any]] = {}
+        """by program: the places of the leaves handed from outside, and what takes them"""
 
     def ran(self, given: tuple[Any, ...], run: Any, ran: Any) -> None:
         """A program: number what it is handed from outside, then put it on the tape."""
         flat = ran.values[0]
-        numbered = maker(given)(range(len(flat)))
-        outside = _outside(given)
-        places = leaves(_outside(numbered))
+        if id(run) not in self.outside:  # a program is for nested tuples of one shape
+            numbered = maker(given)(range(len(flat)))
+            self.outside[id(run)] = leaves(_outside(numbered)), taker(_outside(given))
+        places, take = self.outside[id(run)]
         arrays, lucks = [], []
         for i, leaf in enumerate(places):
             x = flat[leaf]
@@ -167,9 +183,7 @@ class _Writer(RowWatcher):
                 arrays.append(i)
         numbers = [i for i, leaf in enumerate(places) if type(flat[leaf]) in NUMBERS]
         self.handed.append(
-            _Handed(
-                taker(outside), numbers, tuple(flat[places[i]] for i in numbers), tuple(arrays), tuple(lucks)
-            )
+            _Handed(take, numbers, tuple(flat[places[i]] for i in numbers), tuple(arrays), tuple(lucks))
         )
         for leaf in run.wide:
             if isinstance(flat[leaf], np.ndarray) and self.tape.number_of(flat[leaf]) is None:
@@ -199,7 +213,7 @@ class _Writer(RowWatcher):
 
     def _table(self, which: int, name: str, key: Any) -> int:
         if (which, name, key) not in self.tables:
-            self.tables[which, name, key] = self.tape.table()
+            self.tables[which, name, key] = self.tape.table(self.ledgers[which].lines_of(name))
         return self.tables[which, name, key]
 
 
@@ -304,7 +318,7 @@ def _play(
             arrays.append(_close_together(x, paths))
         lucks += [flat[i] for i in handed.lucks]
     words = next((x.path for x in lucks if isinstance(x, Luck)), np.zeros(paths, dtype=np.uint64))
-    tables = [ledgers[which].table(name, key) for which, name, key in script.tables]
+    tables = [ledgers[which].unwritten(name, key) for which, name, key in script.tables]
     found, moved = script.player.play(arrays, lucks, tables, words)
     for (which, name, key), some in zip(script.tables, moved.tolist(), strict=True):
         if found is None or not (some or name == "by_role"):

@@ -31,7 +31,7 @@ from socialfinance.engine.ready import (
 from socialfinance.evidence.counted import check_fits
 from socialfinance.evidence.design import PENNY, Design, Risk, design_of, risk_of
 from socialfinance.funds.terms_at import with_terms
-from socialfinance.measures.paths import Key, investor_figures, net_of, payer_figures, saved_of, sum_rows
+from socialfinance.measures.paths import Key, investor_figures, lives_of, sum_rows, together
 from socialfinance.measures.sample import EQUAL
 from socialfinance.measures.statistics import expected_flow_irr
 
@@ -242,8 +242,7 @@ def _block(
     paid_in, back = ledger.of_role("investor")
     mine = investor_figures(paid_in, back, ready.discount, deal.first_row)
     public = [name for name in sorted(ledger.net) if ready.parties[name].kind in PUBLIC]
-    flows = net_of(ledger, public), saved_of(ledger, public)
-    cost = payer_figures(*flows, ready.discount, deal.first_row)["net_cost_pv"][1]
+    cost = -together(lives_of(ledger, ready.discount, deal.first_row), public, size).net_pv
     net = back - paid_in
     invested = np.stack([net[:, at : at + FINE].sum(axis=1) for at in range(0, size, FINE)])
     people = _reported_people(outcome.activity, size)

@@ -29,10 +29,10 @@ _ROUNDS, _BATCHES, _LARGEST = luck.ROUNDS, luck.BATCHES, quantiles.LARGEST
 _ADDED_UP, _MOST_ADDED_UP = quantiles.LARGEST_ADDED_UP, quantiles.MOST_ADDED_UP
 _NEAR_FROM = quantiles.NEAR_FROM
 _SCALE, _SPARE = 2.0**luck.PERSON_BITS, U(64 - luck.PERSON_BITS)
-_ALL = U(0xFFFFFFFFFFFFFFFF)
-_EIGHT, _TOGETHER, _IN_CACHE = 8, 32, 1024
+_EIGHT, _WAITING, _TOGETHER, _IN_CACHE = 8, 256, 32, 1024
 _DATA, _LANES = U(lanes.DATA), lanes.LANES
-_0, _1, _4, _12, _63, _64 = U(0), U(1), U(4), U(12), U(63), U(64)
+_0, _1, _4, _8, _12, _16, _63 = U(0), U(1), U(4), U(8), U(12), U(16), U(63)
+_GROUP, _FIRST = U(luck.GROUP), U(0xFF)
 
 
 def part(function: F) -> F:
@@ -138,6 +138,7 @@ class _Wide:
     def __init__(self, builder: Any) -> None:
         self.builder, self.word = builder, ir.IntType(64)
         self.vector = ir.VectorType(self.word, _EIGHT)
+        self.reals = ir.VectorType(ir.DoubleType(), _EIGHT)
 
     def each(self, x: int) -> Any:
         return ir.Constant(self.vector, [x] * _EIGHT)
@@ -147,17 +148,41 @@ class _Wide:
         one = self.builder.insert_element(ir.Constant(self.vector, ir.Undefined), x, ir.Constant(place, 0))
         return self.builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(place, _EIGHT), [0] * _EIGHT))
 
-    def _at(self, address: Any, place: int) -> Any:
-        there = self.builder.add(address, ir.Constant(self.word, 8 * _EIGHT * place))
-        return self.builder.inttoptr(there, self.vector.as_pointer())
+    def real(self, x: float) -> Any:
+        return ir.Constant(self.reals, [x] * _EIGHT)
 
-    def load(self, address: Any, place: int = 0) -> Any:
-        loaded = self.builder.load(self._at(address, place))
+    def load(self, address: Any) -> Any:
+        return self._load(address, self.vector)
+
+    def numbers(self, address: Any) -> Any:
+        return self._load(address, self.reals)
+
+    def _load(self, address: Any, kind: Any) -> Any:
+        loaded = self.builder.load(self.builder.inttoptr(address, kind.as_pointer()))
         loaded.align = 8
         return loaded
 
-    def store(self, value: Any, address: Any, place: int = 0) -> None:
-        self.builder.store(value, self._at(address, place)).align = 8
+    def store(self, value: Any, address: Any) -> None:
+        there = self.builder.inttoptr(address, value.type.as_pointer())
+        self.builder.store(value, there).align = 8
+
+    def store_close(self, value: Any, mask: Any, address: Any) -> None:
+        """Those of a mask, one behind the other."""
+        there = self.builder.inttoptr(address, self.word.as_pointer())
+        form = ir.FunctionType(ir.VoidType(), [value.type, there.type, mask.type])
+        self._call("llvm.masked.compressstore.v8i64", form, value, there, mask)
+
+    def one_by_one(self, name: str, x: Any) -> Any:
+        """A function of LLVM of each of the eight."""
+        return self._call(name, ir.FunctionType(x.type, [x.type]), x)
+
+    def ones(self, x: Any) -> Any:
+        """The number of bits set in each, as numbers."""
+        return self.builder.uitofp(self.one_by_one("llvm.ctpop.v8i64", x), self.reals)
+
+    def _call(self, name: str, form: Any, *given: Any) -> Any:
+        module = self.builder.module
+        return self.builder.call(module.globals.get(name) or ir.Function(module, form, name), given)
 
     def product(self, a: int, b: Any) -> tuple[Any, Any]:
         do, half, low = self.builder, self.each(32), self.each(0xFFFFFFFF)
@@ -172,7 +197,7 @@ class _Wide:
     def words(self, paths: Any, keys: Sequence[Any], counter: Sequence[Any]) -> list[Any]:
         """``luck.words`` of the counters ``[path + 1, *counter]``."""
         do = self.builder
-        x = [do.add(paths, self.each(1)), *(self.spread(c) for c in counter)]
+        x = [do.add(paths, self.each(1)), *counter]
         keys = [self.spread(key) for key in keys]
         for _ in range(luck.ROUNDS):
             (high0, low0), (high1, low1) = (self.product(luck.MULTIPLIERS[i], x[2 * i]) for i in (0, 1))
@@ -188,14 +213,12 @@ def _uniforms_of_eight(
     """Four rows of uniforms for the eight paths at an address; ``row`` is how many bytes lie between rows."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        wide, none = _Wide(builder), ir.Constant(ir.IntType(64), 0)
-        real = ir.VectorType(ir.DoubleType(), _EIGHT)
-        half, scale = (ir.Constant(real, [x] * _EIGHT) for x in (0.5, 2.0**-52))
+        wide = _Wide(builder)
+        none = wide.each(0)
         at = args[4]
-        for word in wide.words(wide.load(args[0]), args[1:3], (args[3], none, none)):
-            unit = builder.uitofp(builder.lshr(word, wide.each(12)), real)
-            unit = builder.fmul(builder.fadd(unit, half), scale)
-            builder.store(unit, builder.inttoptr(at, real.as_pointer())).align = 8
+        for word in wide.words(wide.load(args[0]), args[1:3], (wide.spread(args[3]), none, none)):
+            unit = builder.uitofp(builder.lshr(word, wide.each(12)), wide.reals)
+            wide.store(builder.fmul(builder.fadd(unit, wide.real(0.5)), wide.real(2.0**-52)), at)
             at = builder.add(at, args[5])
         return context.get_dummy_value()
 
@@ -203,31 +226,88 @@ def _uniforms_of_eight(
     return types.void(u, u, u, u, u, u), emit
 
 
-@_intrinsic
-def _first_bits_of_eight(
-    typing: Any, paths: Any, key0: Any, key1: Any, period: Any, threshold: Any, undecided: Any, below: Any
-) -> Any:
-    """Two batches of everybody's luck in the first group held to the threshold, eight paths side by side.
+def _held(wide: Any, words: Sequence[Any], left: Any, undecided: Any) -> tuple[Any, Any, Any]:
+    """Who is below after a batch of words, what is left of the threshold, and who is undecided still."""
+    do, below = wide.builder, wide.each(0)
+    for word in words:
+        for half in (word, do.lshr(word, wide.each(luck.GROUP))):
+            bit = do.sub(wide.each(0), do.lshr(left, wide.each(63)))
+            below = do.or_(below, do.and_(undecided, do.and_(bit, do.not_(half))))
+            undecided = do.and_(undecided, do.not_(do.xor(half, bit)))
+            left = do.shl(left, wide.each(1))
+    return below, left, undecided
 
-    Addresses of eight words each: paths, thresholds, and, changed in place, who is undecided and below.
+
+@_intrinsic
+def _group_of_eight(
+    typing: Any, key0: Any, key1: Any, period: Any, group: Any, paths: Any, n: Any, p: Any, found: Any,
+    at: Any, waiting: Any,
+) -> Any:  # fmt: skip
+    """People of a group below after a batch of words, added to what was ``found``, eight paths side by side.
+
+    ``paths``, ``n``, ``p``, ``found``, ``waiting``: addresses. Paths with somebody undecided are put, one
+    behind the other, into the rows of ``waiting``: their place (the first is ``at``), path, group, what is
+    left of the threshold, and who. Comes back with a bit by path, from the lowest: somebody is undecided;
+    there are further groups; the count is not by luck (``_without_luck``, and not nil).
     """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        wide, do = _Wide(builder), builder
-        paths, left, undecided, below = (wide.load(args[i]) for i in (0, 4, 5, 6))
-        for batch in range(2):
-            counter = (args[3], *(ir.Constant(ir.IntType(64), x) for x in (1, batch)))
-            for word in wide.words(paths, args[1:3], counter):
-                bit = do.sub(wide.each(0), do.lshr(left, wide.each(63)))
-                below = do.or_(below, do.and_(undecided, do.and_(bit, do.not_(word))))
-                undecided = do.and_(undecided, do.not_(do.xor(word, bit)))
-                left = do.shl(left, wide.each(1))
-        wide.store(undecided, args[5])
-        wide.store(below, args[6])
+        key0, key1, period, group, paths, n, p, found, at, waiting = args
+        wide, do, word = _Wide(builder), builder, ir.IntType(64)
+        n, p, path = wide.numbers(n), wide.numbers(p), wide.load(paths)
+        nil = do.or_(do.fcmp_ordered("<=", n, wide.real(0.0)), do.fcmp_ordered("<=", p, wide.real(0.0)))
+        small = do.and_(
+            do.fcmp_ordered("<", n, wide.real(float(_LARGEST))), do.fcmp_ordered("<", p, wide.real(1.0))
+        )
+        by_luck = do.and_(small, do.not_(nil))
+        whole = wide.one_by_one("llvm.floor.v8f64", do.fadd(n, wide.real(0.5)))
+        people = do.fptoui(do.select(by_luck, whole, wide.real(0.0)), wide.vector)
+        chance = do.fmul(do.select(by_luck, p, wide.real(0.0)), wide.real(_SCALE))
+        threshold = do.shl(do.fptoui(chance, wide.vector), wide.each(64 - luck.PERSON_BITS))
+        before = wide.spread(do.mul(group, ir.Constant(word, luck.GROUP)))
+        more = do.select(do.icmp_unsigned(">", people, before), do.sub(people, before), wide.each(0))
+        further = do.icmp_unsigned(">", more, wide.each(luck.GROUP))
+        here = do.select(further, wide.each(luck.GROUP), more)
+        counter = period, do.add(group, ir.Constant(word, 1)), ir.Constant(word, 0)
+        below, left, undecided = _held(
+            wide, wide.words(path, (key0, key1), [wide.spread(c) for c in counter]), threshold,
+            do.sub(do.shl(wide.each(1), here), wide.each(1)),
+        )  # fmt: skip
+        wide.store(do.fadd(wide.numbers(found), wide.ones(below)), found)
+        open_ = do.icmp_unsigned("!=", undecided, wide.each(0))
+        place = do.add(wide.spread(at), ir.Constant(wide.vector, list(range(_EIGHT))))
+        for i, x in enumerate((place, path, wide.spread(group), left, undecided)):
+            wide.store_close(x, open_, do.add(waiting, ir.Constant(word, 8 * _WAITING * i)))
+        flags = ir.Constant(word, 0)
+        for i, mask in enumerate((open_, further, do.not_(do.or_(by_luck, nil)))):
+            bits = do.zext(do.bitcast(mask, ir.IntType(8)), word)
+            flags = do.or_(flags, do.shl(bits, ir.Constant(word, _EIGHT * i)))
+        return flags
+
+    u = types.uint64
+    return u(u, u, u, u, u, u, u, u, u, u), emit
+
+
+@_intrinsic
+def _second_batch_of_eight(typing: Any, key0: Any, key1: Any, period: Any, waiting: Any) -> Any:
+    """A batch of words more for eight that are ``waiting``.
+
+    In place: of the threshold, how many were below; and who is undecided still.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        key0, key1, period, waiting = args
+        wide, do, word = _Wide(builder), builder, ir.IntType(64)
+        rows = [do.add(waiting, ir.Constant(word, 8 * _WAITING * i)) for i in range(5)]
+        path, group, left, undecided = (wide.load(row) for row in rows[1:])
+        counter = wide.spread(period), do.add(group, wide.each(1)), wide.each(1)
+        below, _, undecided = _held(wide, wide.words(path, (key0, key1), counter), left, undecided)
+        wide.store(wide.one_by_one("llvm.ctpop.v8i64", below), rows[3])
+        wide.store(undecided, rows[4])
         return context.get_dummy_value()
 
     u = types.uint64
-    return types.void(u, u, u, u, u, u, u), emit
+    return types.void(u, u, u, u), emit
 
 
 @part
@@ -240,19 +320,21 @@ def _below(
     group: Any,
     batch: Any,
     undecided: Any,
-    below: Any,
     threshold: Any,
     key0: Any,
     key1: Any,
     period: Any,
     path: Any,
 ) -> Any:
+    """People of a group below the threshold, by their words from a batch on."""
+    below = _0
     while batch < _BATCHES and undecided != _0:
         for word in _words(key0, key1, path + _1, period, _1 + group, U(batch)):
-            bit = _0 - (threshold >> _63)
-            below |= undecided & bit & ~word
-            undecided &= ~(word ^ bit)
-            threshold <<= _1
+            for half in (word, word >> _GROUP):
+                bit = _0 - (threshold >> _63)
+                below |= undecided & bit & ~half
+                undecided &= ~(half ^ bit)
+                threshold <<= _1
         batch += 1
     return _ones(below)
 
@@ -264,34 +346,6 @@ def _mean(n: Any, p: Any) -> Any:
 
 _WIDE = bool(llvm.get_host_cpu_features().get("avx512f"))
 """Words side by side pay where a vector holds eight of them; the bits are the same either way."""
-
-
-@part
-def _first_bits(
-    path: Words,
-    key0: Any,
-    key1: Any,
-    period: Any,
-    threshold: Words,
-    undecided: Words,
-    below: Words,
-    wide: bool,
-) -> None:  # fmt: skip
-    """Two batches of luck of a first group of people held to a threshold, for eight paths, in place."""
-    if wide:
-        _first_bits_of_eight(
-            U(path.ctypes.data), key0, key1, period, U(threshold.ctypes.data), U(undecided.ctypes.data),
-            U(below.ctypes.data),
-        )  # fmt: skip
-        return
-    for j in range(_EIGHT):
-        left = threshold[j]
-        for batch in range(2):
-            for word in _words(key0, key1, path[j] + _1, period, _1, U(batch)):
-                bit = _0 - (left >> _63)
-                below[j] |= undecided[j] & bit & ~word
-                undecided[j] &= ~(word ^ bit)
-                left <<= _1
 
 
 @part
@@ -313,45 +367,94 @@ def _without_luck(n: Any, p: Any) -> Any:
 
 
 @part
-def _count_between(
-    n: Any, step_n: Any, p: Any, step_p: Any, key: Any, paths: Any, into: Any, first: Any, last: Any
-) -> None:
-    """``luck.count`` of the paths from ``first`` to before ``last``; ``n``, ``p`` and ``into`` are addresses.
+def _count(n: Any, p: Any, key0: Any, key1: Any, period: Any, path: Any) -> Any:
+    people = _people(n, p)
+    if people == _0:
+        return _without_luck(n, p)
+    threshold, found, group = U(p * _SCALE) << _SPARE, _0, _0
+    while people > _0:
+        here = min(people, _GROUP)
+        found += _below(group, 0, (_1 << here) - _1, threshold, key0, key1, period, path)
+        people -= here
+        group += _1
+    return np.float64(found)
 
-    Eight paths side by side: two batches of words for all of their first groups, then one by one for whoever
-    is undecided still, and for further groups.
-    """
+
+@part
+def _nobody(n: Any, step_n: Any, first: Any, last: Any) -> Any:
+    some = False
+    for i in range(first, last):
+        some |= not _get(n, i * step_n) <= 0.0
+    return not some
+
+
+@part
+def _count_waiting(
+    p: Any, step_p: Any, key0: Any, key1: Any, period: Any, into: Any, waiting: Any, size: Any
+) -> None:
+    """The undecided of some paths: a batch more side by side, whoever is left then one by one."""
+    for start in range(0, size, _EIGHT):
+        _second_batch_of_eight(key0, key1, period, U(waiting.ctypes.data) + U(8 * start))
+    for k in range(size):
+        at, path, group, more, undecided = waiting[:, k]
+        if undecided != _0:
+            left = U(_get(p, int(at) * step_p) * _SCALE) << (_SPARE + _16)
+            more += _below(group, 2, undecided, left, key0, key1, period, path)
+        _put(into, int(at), _get(into, int(at)) + np.float64(more))
+
+
+@part
+def _count_eights(
+    n: Any, step_n: Any, p: Any, step_p: Any, key: Any, paths: Any, into: Any, first: Any, last: Any
+) -> Any:
+    """``luck.count`` for as many eights as there are, side by side; where the rest begins."""
+    key0, key1, period = key
+    waiting, same, size = np.zeros((5, _WAITING), dtype=np.uint64), np.empty((2, _EIGHT)), 0
+    same[0], same[1] = _get(n, first * step_n), _get(p, first * step_p)
+    while first + _EIGHT <= last:
+        at_n = n + U(8 * first) if step_n else U(same[0].ctypes.data)
+        at_p = p + U(8 * first) if step_p else U(same[1].ctypes.data)
+        here, found, group, going = U(paths.ctypes.data) + U(8 * first), into + U(8 * first), _0, True
+        while going:
+            flags = _group_of_eight(
+                key0, key1, period, group, here, at_n, at_p, found, U(first),
+                U(waiting.ctypes.data) + U(8 * size),
+            )  # fmt: skip
+            size += int(_ones(flags & _FIRST))
+            if size > _WAITING - _EIGHT:
+                _count_waiting(p, step_p, key0, key1, period, into, waiting, size)
+                size = 0
+            if flags >> _16 != _0:
+                for j in range(_EIGHT):
+                    if (flags >> U(16 + j)) & _1:
+                        _put(found, j, _without_luck(_get(at_n, j), _get(at_p, j)))
+            going = (flags >> _8) & _FIRST != _0
+            group += _1
+        first += _EIGHT
+    _count_waiting(p, step_p, key0, key1, period, into, waiting, size)
+    return first
+
+
+@part
+def _count_between(
+    n: Any, step_n: Any, p: Any, step_p: Any, key: Any, paths: Any, into: Any, first: Any, last: Any,
+    wide: bool,
+) -> None:  # fmt: skip
+    """``luck.count`` of the paths from ``first`` to before ``last``; arrays are addresses."""
     key0, key1, period = key
     if key0 == _0 and key1 == _0:
         for i in range(first, last):
             _put(into, i, _mean(_get(n, i * step_n), _get(p, i * step_p)))
         return
-    eight = np.zeros((5, _EIGHT), dtype=np.uint64)
-    path, people, threshold, undecided, below = eight
-    for start in range(first, last, _EIGHT):
-        size, anybody = min(_EIGHT, last - start), _0
-        for j in range(size):
-            at_n, at_p = _get(n, (start + j) * step_n), _get(p, (start + j) * step_p)
-            path[j], people[j], below[j] = paths[start + j], _people(at_n, at_p), _0
-            anybody |= people[j]
-            if people[j] == _0:
-                _put(into, start + j, _without_luck(at_n, at_p))
-            threshold[j] = U(at_p * _SCALE) << _SPARE if people[j] > _0 else _0
-            undecided[j] = _ALL >> (_64 - min(people[j], _64)) if people[j] > _0 else _0
-        if anybody == _0:
-            continue
-        _first_bits(path, key0, key1, period, threshold, undecided, below, _WIDE)
-        for j in range(size):
-            if people[j] > _0:
-                left = threshold[j] << U(8)
-                total = _below(_0, 2, undecided[j], below[j], left, key0, key1, period, path[j])
-                more, group = people[j], _1
-                while more > _64:
-                    more -= _64
-                    everybody = _ALL >> (_64 - min(more, _64))
-                    total += _below(group, 0, everybody, _0, threshold[j], key0, key1, period, path[j])
-                    group += _1
-                _put(into, start + j, np.float64(total))
+    for i in range(first, last):
+        _put(into, i, 0.0)
+    if _nobody(n, step_n, first, last):
+        return
+    if wide:
+        first = _count_eights(n, step_n, p, step_p, key, paths, into, first, last)
+    for i in range(first, last):
+        at_n, at_p = _get(n, i * step_n), _get(p, i * step_p)
+        _put(into, i, _count(at_n, at_p, key0, key1, period, paths[i]))
 
 
 @kernel
@@ -367,7 +470,7 @@ def count_paths(
     """``luck.count`` for every path; ``n`` and ``p`` hold one entry, or one per path."""
     _count_between(
         U(n.ctypes.data), int(n.size > 1), U(p.ctypes.data), int(p.size > 1), (key0, key1, period),
-        paths, U(counts.ctypes.data), 0, paths.size,
+        paths, U(counts.ctypes.data), 0, paths.size, _WIDE,
     )  # fmt: skip
 
 
@@ -443,19 +546,19 @@ def counts_added_up(
 
 
 @kernel
-def sums_and_present(
-    flows: NDArray[np.float64],
-    factors: NDArray[np.float64],
-    total: NDArray[np.float64],
-    present: NDArray[np.float64],
+def weighted_sums(
+    flows: NDArray[np.float64], weights: NDArray[np.float64], found: NDArray[np.float64]
 ) -> None:
-    """Sums over rows in their order, plain and each row by its factor, in one pass over memory."""
-    for first in range(0, total.size, _IN_CACHE):
-        last = min(first + _IN_CACHE, total.size)
+    """``returns.weighted_sums`` in one pass over memory."""
+    paths = found.shape[1]
+    for first in range(0, paths, _IN_CACHE):
+        last = min(first + _IN_CACHE, paths)
         for row in range(len(flows)):
-            for i in range(first, last):
-                total[i] = total[i] + flows[row, i]
-                present[i] = present[i] + flows[row, i] * factors[row]
+            here = flows[row, first:last]
+            for k in range(len(weights)):
+                total, weight = found[k, first:last], weights[k, row]
+                for i in range(here.size):  # over slices: LLVM sees that this can go side by side
+                    total[i] = total[i] + here[i] * weight
 
 
 @part
@@ -574,13 +677,15 @@ def _book_between(
     share, side, portion = numbers[at + 1], numbers[at + 2], numbers[at + 3]
     source = data[call[1]] if call[1] >= 0 else _0
     fixed = _amount(numbers[at], share, side, portion)
-    if source == _0 and fixed == 0.0:
-        return
-    if source != _0 and not _anything(source, share, side, portion, first, last):
-        return
+    some = fixed != 0.0 if source == _0 else _anything(source, share, side, portion, first, last)
     for k in range(call[2], call[2] + call[3]):
         table, line, sign = targets[k, 0], targets[k, 1], np.float64(targets[k, 2])
         into = data[tables + table] + U(8 * line * paths)
+        if targets[k, 3]:
+            for i in range(first, last):
+                _put(into, i, 0.0)
+        if not some:
+            continue
         moved[table] = True
         if source == _0:
             for i in range(first, last):
@@ -643,7 +748,7 @@ def play_tape(
                 key = keys[call[3], 0], keys[call[3], 1], keys[call[3], 2]
                 steps = int(call[1] >= 0), int(call[2] >= 0)
                 if uniforms[call[3]] == _0:
-                    _count_between(n, steps[0], p, steps[1], key, paths, data[call[4]], first, last)
+                    _count_between(n, steps[0], p, steps[1], key, paths, data[call[4]], first, last, _WIDE)
                 elif not _quantile_between(
                     n, steps[0], p, steps[1], uniforms[call[3]], scores[call[3]], data[call[4]], first, last
                 ):

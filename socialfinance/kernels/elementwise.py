@@ -58,6 +58,8 @@ def ratio(a: Number, b: Number, otherwise: Number) -> Number:
     if isinstance(b, float) and isinstance(a, float):
         return a / b if b > 0 else otherwise
     positive = np.asarray(b) > 0
+    if isinstance(otherwise, float) and positive.all():
+        return a / b
     return np.where(positive, a / np.where(positive, b, 1.0), otherwise)
 
 

@@ -4,7 +4,9 @@ The generator is Philox4x64-10, the one behind ``numpy.random.Philox``: a key of
 of four give four random words, so any draw can be made alone, in any order, by any worker.
 
     uniform of (key, period, path)     counter [path + 1, period // 4, 0, 0], word period % 4
-    bit j of persons 64 g … 64 g + 63  counter [path + 1, period, 1 + g, j // 4], word j % 4
+    bit j of persons 32 g … 32 g + 31  counter [path + 1, period, 1 + g, j // 8], half j % 8
+
+Halves of the four words count from the first word's lower 32 bits; person i's is bit i % 32 of the half.
 
 Blocks run compiled when Numba is installed. Set the environment variable
 ``SOCIALFINANCE_BACKEND=numpy`` to run them on NumPy alone: slower, the same bits.
@@ -30,8 +32,10 @@ WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
 ROUNDS = 10
 PERSON_BITS = 53
 """Bits of a person's luck that are compared with a probability."""
-BATCHES = 14
-"""Batches of four words that hold those bits."""
+GROUP = 32
+"""People whose bits stand in the same half words."""
+BATCHES = 7
+"""Batches of eight half words that hold those bits."""
 
 _WORD = 0xFFFFFFFFFFFFFFFF
 _ONE = np.uint64(1)
@@ -114,8 +118,8 @@ def count(n: Number, p: Number, luck: Luck | Quantile) -> Number:
     """How many of ``n`` people succeed with probability ``p``, each with their own luck: #{i < n: u_i < p}.
 
     Exactly binomial, never falling in ``p``, and more people leave the others' luck alone. The bits of
-    u_i, most significant first, are bit i % 64 of the words of group i // 64; they are compared with
-    floor(p 2^53) for 64 people at once, and drawn only until nobody is undecided.
+    u_i, most significant first, are bit i % 32 of the half words of group i // 32; they are compared with
+    floor(p 2^53) for 32 people at once, and drawn only until nobody is undecided.
 
     Parameters
     ----------
@@ -153,8 +157,8 @@ def _count_one(n: float, p: float, luck: Luck, path: int) -> float:
     if p >= 1.0:
         return float(people)
     threshold = int(p * 2.0**PERSON_BITS)
-    groups = range((people + 63) // 64)
-    return float(sum(_below(g, min(people - 64 * g, 64), threshold, luck, path) for g in groups))
+    groups = range((people + GROUP - 1) // GROUP)
+    return float(sum(_below(g, min(people - GROUP * g, GROUP), threshold, luck, path) for g in groups))
 
 
 def _below(group: int, people: int, threshold: int, luck: Luck, path: int) -> int:
@@ -164,10 +168,11 @@ def _below(group: int, people: int, threshold: int, luck: Luck, path: int) -> in
         if undecided == 0:
             break
         for word in words(luck.key0, luck.key1, (path + 1, luck.period, 1 + group, batch)):
-            bit = _WORD if threshold >> 63 else 0
-            below |= undecided & bit & ~word
-            undecided &= ~(word ^ bit)
-            threshold = (threshold << 1) & _WORD
+            for half in (word, word >> 32):
+                bit = _WORD if threshold >> 63 else 0
+                below |= undecided & bit & ~half
+                undecided &= ~(half ^ bit)
+                threshold = (threshold << 1) & _WORD
     return below.bit_count()
 
 
@@ -187,7 +192,7 @@ def _count_block(n: Number, p: Number, luck: Luck, paths: Words) -> NDArray[np.f
         key0, key1, period = (np.uint64(part) for part in (luck.key0, luck.key1, luck.period))
         fast.count_paths(people, chance, key0, key1, period, paths, counts)
         return counts
-    n, p = np.broadcast_to(np.floor(people + 0.5), paths.shape), np.broadcast_to(chance, paths.shape)
+    n, p = np.broadcast_to(people, paths.shape), np.broadcast_to(chance, paths.shape)
     return _count_numpy(n, p, luck, paths)
 
 
@@ -207,14 +212,14 @@ def _count_numpy(
     counts[some & (~(n < LARGEST) | (p != p))] = np.nan
     some &= n < LARGEST
     everybody = some & (p >= 1.0)
-    counts[everybody] = np.floor(n[everybody])
+    counts[everybody] = np.floor(n[everybody] + 0.5)
     at = np.flatnonzero(some & (p < 1.0))
-    people = n[at].astype(np.int64)
+    people = np.floor(n[at] + 0.5).astype(np.int64)
     threshold = (p[at] * 2.0**PERSON_BITS).astype(np.uint64) << np.uint64(64 - PERSON_BITS)
-    for group in range((int(people.max(initial=0)) + 63) // 64):
-        more = people > 64 * group
+    for group in range((int(people.max(initial=0)) + GROUP - 1) // GROUP):
+        more = people > GROUP * group
         at, people, threshold = at[more], people[more], threshold[more]
-        size = np.minimum(people - 64 * group, 64)
+        size = np.minimum(people - GROUP * group, GROUP)
         counts[at] += _below_numpy(group, size, threshold, luck, paths[at])
     return counts
 
@@ -230,12 +235,11 @@ def _below_numpy(
             break
         drawn = words_block(luck.key0, luck.key1, paths[live], (luck.period, 1 + group, batch))
         open_, under = undecided[live], below[live]
-        for column in range(4):
-            word = drawn[:, column]
-            place = np.uint64(63 - 4 * batch - column)
-            bit = np.uint64(0) - ((threshold[live] >> place) & _ONE)
-            under |= open_ & bit & ~word
-            open_ &= ~(word ^ bit)
+        for j in range(8):
+            half = drawn[:, j // 2] >> np.uint64(32 * (j % 2))
+            bit = np.uint64(0) - ((threshold[live] >> np.uint64(63 - 8 * batch - j)) & _ONE)
+            under |= open_ & bit & ~half
+            open_ &= ~(half ^ bit)
         undecided[live], below[live] = open_, under
     return np.bitwise_count(below)
 

@@ -99,18 +99,32 @@ def npv(flows: ArrayLike, annual_rate: ArrayLike, periods_per_year: int = 4) -> 
     return total
 
 
+def discount_factors(annual_rate: float, periods: int, periods_per_year: int = 4) -> Floats:
+    """(1 + r)^(-t / k) by period t, from 0."""
+    growth = np.log1p(np.asarray(annual_rate, dtype=np.float64)) / periods_per_year
+    return np.array([np.exp(-period * growth) for period in range(periods)])
+
+
+def weighted_sums(flows: ArrayLike, weights: ArrayLike) -> Floats:
+    """Sums of flows ``(row, path)`` over rows, in order, by weights ``(sum, row)``: ``(sum, path)``."""
+    flows = np.ascontiguousarray(flows, dtype=np.float64)
+    weights = np.ascontiguousarray(weights, dtype=np.float64)
+    found: Floats = np.zeros((len(weights), flows.shape[1]))
+    fast = loaded_compiled()
+    if fast is not None:
+        fast.weighted_sums(flows, weights, found)
+        return found
+    for row, flow in enumerate(flows):
+        for total, weight in zip(found, weights[:, row], strict=True):
+            total += flow * weight
+    return found
+
+
 def sum_and_npv(flows: ArrayLike, annual_rate: float, periods_per_year: int = 4) -> tuple[Floats, Floats]:
     """Sum of flows over rows, and their :func:`npv`; pounds, ``(path,)`` each."""
-    flows = np.ascontiguousarray(flows, dtype=np.float64)
-    fast = loaded_compiled()
-    total, present = np.zeros((2, flows.shape[1]))
-    growth = np.log1p(np.asarray(annual_rate, dtype=np.float64)) / periods_per_year
-    factors = np.array([np.exp(-period * growth) for period in range(len(flows))])
-    if fast is not None:
-        fast.sums_and_present(flows, factors, total, present)
-        return total, present
-    for flow, factor in zip(flows, factors, strict=True):
-        total, present = total + flow, present + flow * factor
+    flows = np.asarray(flows, dtype=np.float64)
+    factors = discount_factors(annual_rate, len(flows), periods_per_year)
+    total, present = weighted_sums(flows, np.stack((np.ones(len(flows)), factors)))
     return total, present
 
 

@@ -30,7 +30,7 @@ NOTHING = -1
 
 
 class Target(NamedTuple):
-    """A line of a table to which an amount is added."""
+    """A line of a table to which an amount is added. Nothing stands in it before the first is."""
 
     table: int
     line: int
@@ -52,7 +52,9 @@ class Tape:
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
-        self.outside = self.lucks = self.tables = self.made = self.scalars = 0
+        self.outside = self.lucks = self.made = self.scalars = 0
+        self.tables: list[int] = []
+        """lines of each"""
         self.constants: dict[str, int] = {}
         """array by number, as exact text: -0 is not 0"""
         self.kinds: list[tuple[str, Any]] = []
@@ -86,11 +88,11 @@ class Tape:
         self.made += 1
         return self._new("made", self.made - 1, array)
 
-    def table(self) -> int:
+    def table(self, lines: int) -> int:
         """A table to book in; its number among tables."""
-        self.tables += 1
-        self._new("table", self.tables - 1)
-        return self.tables - 1
+        self.tables.append(lines)
+        self._new("table", len(self.tables) - 1)
+        return len(self.tables) - 1
 
     def _operand(self, x: Any) -> int | float:
         if isinstance(x, np.ndarray):
@@ -156,6 +158,9 @@ class Tape:
     def finish(self, wanted: Sequence[Any]) -> Player:
         """Ready to be played; the arrays ``wanted`` come out of it."""
         numbers = [self._known[id(array)] for array in wanted]
+        booked = {(x.table, x.line) for x in self.targets}
+        every = ((table, line) for table, lines in enumerate(self.tables) for line in range(lines))
+        self.add_booking(0.0, (1.0, 0.0, 1.0), [Target(*one, 1.0) for one in every if one not in booked])
         places, size = self._places(set(numbers))
         self._known.clear()
         self._alive.clear()
@@ -194,9 +199,7 @@ class Player:
         )  # fmt: skip
         self.wide, self.kept = np.array(tape.wide, dtype=np.intp), np.array(tape.kept, dtype=np.intp)
         self.numbers = np.array(tape.numbers)
-        self.targets = np.array([(x.table, x.line, x.sign) for x in tape.targets], dtype=np.int64).reshape(
-            -1, 3
-        )
+        self.targets = _targets(tape.targets)
         self.constants = [float.fromhex(text) for text in tape.constants]
         own = dict.fromkeys(x for x in wanted if tape.kinds[x][0] == "made")
         places = {**places, **{number: size + i for i, number in enumerate(own)}}
@@ -221,7 +224,10 @@ class Player:
         self, outside: Sequence[NDArray[np.float64]], lucks: Sequence[Luck | Quantile],
         tables: Sequence[NDArray[np.float64]], paths: NDArray[np.uint64],
     ) -> tuple[list[NDArray[np.float64]] | None, NDArray[np.bool_]]:  # fmt: skip
-        """The arrays that were wanted, in order; and by table, whether anything but nil was booked in it."""
+        """The arrays that were wanted, in order; and by table, whether anything but nil was booked in it.
+
+        Every line of every table is written, whatever stood in it.
+        """
         count = len(paths)
         places = np.empty((self.size, count))
         made = [np.empty(count) for _ in range(self.made)]
@@ -243,6 +249,16 @@ class Player:
             self.first_table, moved, np.empty(self.scalars), CHUNK,
         )  # fmt: skip
         return [arrays[at] for at in self.wanted] if done else None, moved
+
+
+def _targets(targets: Sequence[Target]) -> NDArray[np.int64]:
+    """Table, line, sign, and 1 where it is the first that is booked in that line."""
+    seen: set[tuple[int, int]] = set()
+    found = np.zeros((len(targets), 4), dtype=np.int64)
+    for i, (table, line, sign) in enumerate(targets):
+        found[i] = table, line, sign, (table, line) not in seen
+        seen.add((table, line))
+    return found
 
 
 def _scores(u: NDArray[np.float64]) -> NDArray[np.float64]:

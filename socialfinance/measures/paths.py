@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from socialfinance.core.ledger import Ledger
-from socialfinance.kernels.returns import irr_with_status, sum_and_npv
+from socialfinance.kernels.returns import discount_factors, irr_with_status, sum_and_npv, weighted_sums
 
 Array = NDArray[np.float64]
 PENNY = 0.005
@@ -38,21 +39,25 @@ def investor_figures(
     multiple = received / drawn; irr = (1 + q)^4 - 1 with sum of net / (1 + q)^row nil; npv at the discount
     rate to the portfolio's row 0, ``first_row`` rows before the first of these.
     """
+    years = np.arange(len(back)) / 4
+    factors = discount_factors(annual_discount, len(back)) * (1.0 + annual_discount) ** (-first_row / 4)
+    weights = np.stack((np.ones(len(back)), years, factors))
+    drawn, paid_when, paid_pv = weighted_sums(paid_in, weights)
+    received, back_when, back_pv = weighted_sums(back, weights)
     net = back - paid_in
-    drawn, received = sum_rows(paid_in), sum_rows(back)
     rate, status = irr_with_status(net)
-    gain, present = received - drawn, _present(net, annual_discount, first_row)[1]
+    gain, present = received - drawn, back_pv - paid_pv
     return {
         "drawn": ("pounds", drawn),
         "received": ("pounds", received),
         "peak": ("pounds", _peak(net)),
         "gain": ("pounds", gain),
         "loss": ("pounds", np.where(-gain > PENNY, -gain, 0.0)),
-        "multiple": ("times", np.divide(received, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)),
+        "multiple": ("times", _mean(received, drawn)),
         "irr": ("fraction a year", np.asarray(rate)),
         "irr_status": ("code", np.asarray(status, dtype=float)),
         "npv": ("pounds", present),
-        "life": ("years", _mean_time(back) - _mean_time(paid_in)),
+        "life": ("years", _mean(back_when, received) - _mean(paid_when, drawn)),
         "below_cost_of_capital": ("share of paths", (present < -PENNY).astype(float)),
     }
 
@@ -65,24 +70,63 @@ def fund_investors(paid_in: Array, back: Array, discount: float) -> dict[Key, Ar
     }
 
 
-def payer_figures(
-    net: Array, saved: Array, annual_discount: float, first_row: int = 0
-) -> dict[str, tuple[str, Array]]:
-    """Figures of a public body from its net flows and the cashable savings in them, ``(row, path)`` both.
+class Life(NamedTuple):
+    """What flows of a public body, or of several, come to over the life: pounds, ``(path,)`` each."""
+
+    net: Array
+    """received less paid"""
+    net_pv: Array
+    saving: Array
+    """cashable savings less extra cost in it"""
+    saving_pv: Array
+
+
+def life(net: Array, saved: Array | None, annual_discount: float, first_row: int = 0) -> Life:
+    """Flows ``(row, path)`` summed over rows, and discounted to the portfolio's row 0.
+
+    That is ``first_row`` rows before the first of these. ``saved`` is None where nothing was.
+    """
+    total, present = sum_and_npv(net, annual_discount)
+    back = (1.0 + annual_discount) ** (-first_row / 4)
+    if saved is None:
+        return Life(total, present * back, np.zeros(total.shape), np.zeros(total.shape))
+    saving, saving_pv = sum_and_npv(saved, annual_discount)
+    return Life(total, present * back, saving, saving_pv * back)
+
+
+def lives_of(ledger: Ledger, annual_discount: float, first_row: int = 0) -> dict[str, Life]:
+    """The life of everybody who had a flow, by name."""
+    return {
+        party: life(ledger.net[party], ledger.saved.get(party), annual_discount, first_row)
+        for party in sorted(ledger.net)
+    }
+
+
+def together(lives: Mapping[str, Life], parties: Iterable[str], paths: int) -> Life:
+    """Several parties as one; nil where none had any flow."""
+    nil = Life(*np.zeros((4, paths)))
+    return reduce(both, (lives[party] for party in parties if party in lives), nil)
+
+
+def both(one: Life, other: Life) -> Life:
+    """Two lives added."""
+    return Life(*map(np.add, one, other))
+
+
+def payer_figures(own: Life) -> dict[str, tuple[str, Array]]:
+    """Figures of a public body from what its flows, and the cashable savings in them, come to.
 
     net_cost = -net over life; saving = cashable savings received; paid = net_cost + saving, which is what
-    it paid under the deal less what came back; the same discounted to the portfolio's row 0, ``first_row``
-    rows before the first of these, end in _pv. never_pays_for_itself: here it saves less than it pays.
+    it paid under the deal less what came back; the same discounted end in _pv. never_pays_for_itself: here
+    it saves less than it pays.
     """
-    received, present = _present(net, annual_discount, first_row)
-    saving, saving_pv = _present(saved, annual_discount, first_row)
-    net_cost, net_cost_pv = -received, -present
+    net_cost, net_cost_pv = -own.net, -own.net_pv
     return {
-        "paid": ("pounds", net_cost + saving),
-        "saving": ("pounds", saving),
+        "paid": ("pounds", net_cost + own.saving),
+        "saving": ("pounds", own.saving),
         "net_cost": ("pounds", net_cost),
         "net_cost_pv": ("pounds", net_cost_pv),
-        "paid_pv": ("pounds", net_cost_pv + saving_pv),
+        "paid_pv": ("pounds", net_cost_pv + own.saving_pv),
         "never_pays_for_itself": ("share of paths", (net_cost > PENNY).astype(float)),
     }
 
@@ -100,12 +144,6 @@ def guarantor_figures(calls: Array, fees: Array, recoveries: Array) -> dict[str,
         "recoveries": ("pounds", recoveries),
         "loss_after_fees": ("pounds", calls - recoveries - fees),
     }
-
-
-def _present(flows: Array, annual_rate: float, first_row: int) -> tuple[Array, Array]:
-    """Sum, and NPV at the portfolio's row 0, of flows whose own first row is its row ``first_row``."""
-    total, present = sum_and_npv(flows, annual_rate)
-    return total, present * (1.0 + annual_rate) ** (-first_row / 4)
 
 
 def by_year(rows: Array, year_of_row: Sequence[int]) -> Array:
@@ -147,16 +185,12 @@ def _peak(net: Array) -> Array:
     so_far: Array = np.zeros(net.shape[1])
     lowest: Array = np.zeros(net.shape[1])
     for row in net:
-        so_far = so_far + row
-        lowest = np.minimum(lowest, so_far)
+        so_far += row
+        np.minimum(lowest, so_far, out=lowest)
     return -lowest
 
 
-def _mean_time(flows: Array) -> Array:
-    """Mean time of a flow in years, NaN where there is none."""
-    weighted = np.zeros(flows.shape[1])
-    for row, amounts in enumerate(flows):
-        weighted += row / 4 * amounts
-    total = sum_rows(flows)
-    mean: Array = np.divide(weighted, total, out=np.full(total.shape, np.nan), where=total > 0)
+def _mean(total: Array, weight: Array) -> Array:
+    """total / weight, NaN where there is no weight."""
+    mean: Array = np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
     return mean

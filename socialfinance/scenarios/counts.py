@@ -27,10 +27,13 @@ def counts(mean: ArrayLike, dispersion: float, u: ArrayLike) -> Array:
     found = np.zeros(rates.size)
     at = np.flatnonzero(~(rates <= 0))
     if at.size:
-        start = _none_at_all(rates[at], dispersion)
-        large = ~(rates[at] <= LARGEST_ADDED_UP)
-        found[at] = _added_up(start, rates[at], dispersion, shares[at], ~large)
-        found[at[large]] = _least_count(rates[at][large], dispersion, shares[at][large])
+        in_a_row = at[-1] - at[0] + 1 == at.size  # then nothing need be gathered
+        where = slice(at[0], at[-1] + 1) if in_a_row else at
+        mean, u = rates[where], shares[where]
+        large = ~(mean <= LARGEST_ADDED_UP)
+        counted = _added_up(_none_at_all(mean, dispersion), mean, dispersion, u, ~large)
+        counted[large] = _least_count(mean[large], dispersion, u[large])
+        found[where] = counted
     return found.reshape(shape)
 
 

@@ -245,18 +245,21 @@ def test_words_side_by_side_are_those_one_by_one() -> None:
     """Eight paths in vectors, and what stands in for it where a processor has none so wide."""
     from socialfinance.kernels import compiled
 
-    rng, everybody = np.random.default_rng(5), np.uint64(0xFFFFFFFFFFFFFFFF)
-    paths, threshold = (
-        rng.integers(0, 2**40, 8).astype(np.uint64),
-        rng.integers(0, 2**63, 8).astype(np.uint64),
-    )
+    rng, size = np.random.default_rng(5), 4_003
     key = np.uint64(11), np.uint64(13), np.uint64(4)
-    found = []
-    for wide in (True, False):
-        undecided, below = np.full(8, everybody), np.zeros(8, dtype=np.uint64)
-        compiled._first_bits(paths, *key, threshold, undecided, below, wide)
-        found.append((undecided.tolist(), below.tolist()))
-    assert found[0] == found[1]
+    paths = rng.integers(0, 2**40, size).astype(np.uint64)
+    people = rng.choice([0, -1, 0.4, 1, 7.5, 20, 32, 33, 64, 65, 200, 1e300, np.nan], size)
+    chance = rng.choice([0, -1, 0.2, 0.5, 0.5 + 2.0**-12, 1 - 2.0**-53, 1, 2, np.nan], size)
+    for n, p in ((people, chance), (np.array([40.0]), chance), (people, np.array([0.3]))):
+        found = np.full((2, size), -1.0)
+        for wide, into in zip((True, False), found, strict=True):
+            compiled._count_between(
+                np.uint64(n.ctypes.data), int(n.size > 1), np.uint64(p.ctypes.data), int(p.size > 1), key,
+                paths, np.uint64(into.ctypes.data), 3, size - 6, wide,
+            )  # fmt: skip
+        assert np.array_equal(found[0], found[1], equal_nan=True)
+        assert np.array_equal(found[0, 3:-6], count(n, p, Luck(11, 13, 4, paths))[3:-6], equal_nan=True)
+        assert np.all(found[:, [0, 1, 2, -6, -1]] == -1.0)
     rows = np.empty((2, 4, 11))
     for wide, row in zip((True, False), rows, strict=True):
         compiled._four_rows(*key, np.arange(11, dtype=np.uint64), row, 0, wide)

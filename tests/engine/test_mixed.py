@@ -30,7 +30,7 @@ from socialfinance.engine.sampling import (
     streams,
 )
 from socialfinance.funds.portfolio import Portfolio
-from socialfinance.measures.paths import Key, fund_investors, payer_figures, saved_of
+from socialfinance.measures.paths import Key, fund_investors, life, payer_figures, saved_of
 from socialfinance.results.result import Result
 from socialfinance.scenarios.points import COMMON, EDGES, Names, Points, Tilt
 
@@ -175,7 +175,7 @@ def from_the_start(ready: ReadyPortfolio, seed: int, paths: np.ndarray, mix: int
                 total[deal.first_row : deal.first_row + len(flows)] += flows
     found = fund_investors(paid_in, back, ready.discount)
     for party, (net, saved) in public.items():
-        for measure, (unit, values) in payer_figures(net, saved, ready.discount).items():
+        for measure, (unit, values) in payer_figures(life(net, saved, ready.discount)).items():
             found[Key("council", "", party, ready.parties[party].kind, "", measure, unit)] = values
     found.update(life_figures(ready, _live(ready, seed, paths, False, own), "fund"))
     return found

@@ -65,12 +65,12 @@ def test_figures_are_those_of_a_plain_run(asked):
 
 
 def test_differences_are_those_of_two_plain_runs_and_their_errors_smaller():
-    found = shown(DEAL, DEARER, 512)
+    found = shown(DEAL, DEARER, 1024)
 
     for one in found.figures:
         measure, statistic, who = PLACES[one.name]
         here, there = (
-            plain(DEAL, asked, 512).figure(measure, statistic, who=who, deal=DEAL)
+            plain(DEAL, asked, 1024).figure(measure, statistic, who=who, deal=DEAL)
             for asked in (DEARER, DEARER.untouched())
         )
         assert one.change == pytest.approx(here.value - there.value, rel=1e-9, abs=1e-12)

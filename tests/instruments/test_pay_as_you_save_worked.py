@@ -123,7 +123,7 @@ def test_the_shared_purse_of_the_page() -> None:
 def test_a_call_on_the_floor_checked_by_hand() -> None:
     """The future of the demonstration that the page takes apart."""
     ready = prepare(load("demo-pay-as-you-save").portfolio)
-    future = explain_path(ready, ready.deals[0], 36, 7)
+    future = explain_path(ready, ready.deals[0], 285, 7)
     sums: dict[str, float] = {}
     for one in future.payments:
         sums[one.reason] = sums.get(one.reason, 0.0) + one.amount

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from socialfinance.measures.figure import ByPath
-from socialfinance.measures.paths import Key, investor_figures, payer_figures
+from socialfinance.measures.paths import Key, investor_figures, life, payer_figures
 from socialfinance.measures.sample import quantile
 from socialfinance.measures.statistics import back_by_half_life, expected_flow_irr, irr_rows, rows_of
 
@@ -33,7 +33,7 @@ def test_payer_figures() -> None:
     """Pays 100 now and 20 in a year, when 50 is saved; at 10% the year's figures are worth a tenth less."""
     net, saved = np.zeros((5, 1)), np.zeros((5, 1))
     net[0], net[4], saved[4] = -100.0, 30.0, 50.0
-    figures = payer_figures(net, saved, 0.1)
+    figures = payer_figures(life(net, saved, 0.1))
     assert figures["net_cost"][1].tolist() == [70.0]
     assert figures["saving"][1].tolist() == [50.0]
     assert figures["paid"][1].tolist() == [120.0]
@@ -78,8 +78,9 @@ def test_a_deal_that_closes_later_is_worth_less_today() -> None:
     now = investor_figures(IN, BACK, 0.1)["npv"][1]
     assert investor_figures(IN, BACK, 0.1, first_row=8)["npv"][1] == pytest.approx(now / 1.21)
     flows = np.array([[-100.0], [30.0]])
-    paid = payer_figures(flows, np.zeros((2, 1)), 0.1)["net_cost_pv"][1]
-    assert payer_figures(flows, np.zeros((2, 1)), 0.1, 4)["net_cost_pv"][1] == pytest.approx(paid / 1.1)
+    paid = payer_figures(life(flows, np.zeros((2, 1)), 0.1))["net_cost_pv"][1]
+    later = payer_figures(life(flows, np.zeros((2, 1)), 0.1, 4))["net_cost_pv"][1]
+    assert later == pytest.approx(paid / 1.1)
 
 
 def test_back_by_half_life() -> None:
@@ -90,7 +91,7 @@ def test_back_by_half_life() -> None:
 
 
 def test_who_saves_less_than_he_pays() -> None:
-    figures = payer_figures(np.array([[-100.0, -100.0], [30.0, 120.0]]), np.zeros((2, 2)), 0.0)
+    figures = payer_figures(life(np.array([[-100.0, -100.0], [30.0, 120.0]]), np.zeros((2, 2)), 0.0))
     assert figures["never_pays_for_itself"][1].tolist() == [1.0, 0.0]
 
 
