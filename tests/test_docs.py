@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import json
 import re
 import shlex
 from collections.abc import Callable
@@ -210,6 +213,22 @@ def test_every_command_that_a_page_names_can_be_typed():
     assert len(named) > 5
     for command in named:
         parser().parse_args(shlex.split(command)[1:])  # ends the test where it cannot be read
+
+
+def test_what_a_page_imports_is_there():
+    """Of every Python fence and notebook, those too that take long to run."""
+    fences = [fence["code"] for page in docs.pages() for fence in docs.PYTHON.finditer(page.read_text())]
+    notebooks = [json.loads(path.read_text()) for path in (docs.ROOT / "docs").rglob("*.ipynb")]
+    cells = ["".join(c["source"]) for book in notebooks for c in book["cells"] if c["cell_type"] == "code"]
+    found = [
+        node for code in fences + cells for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("socialfinance")
+    ]  # fmt: skip
+    assert len(found) > 30
+    for node in found:
+        module = importlib.import_module(str(node.module))
+        for name in node.names:
+            assert hasattr(module, name.name), f"{node.module} has no {name.name}"
 
 
 def test_links_between_pages_lead_somewhere():

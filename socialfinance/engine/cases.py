@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from socialfinance.core.ledger import RESULTS, Ledger
 from socialfinance.engine import taped
@@ -24,9 +25,11 @@ from socialfinance.engine.ready import (
 )
 from socialfinance.funds.portfolio import Case
 from socialfinance.instruments.base import flat
+from socialfinance.kernels.luck import LUCK
 from socialfinance.kernels.returns import STATUS_NAMES
-from socialfinance.measures.paths import PENNY, Key, fund_investors, net_of
+from socialfinance.measures.paths import PENNY, Key, fund_investors, net_of, sum_rows
 from socialfinance.measures.statistics import Row
+from socialfinance.programmes.futures import Futures, cut
 from socialfinance.scenarios.common import Common, Shock
 from socialfinance.scenarios.dependence import CommonShock
 from socialfinance.scenarios.distributions import plan_of
@@ -34,6 +37,9 @@ from socialfinance.scenarios.sources import Certain, Drawn
 
 STAGES = ("uncertain inputs and caps", "delivery failure", "common shock", "early end by chance")
 """What is let in one after the other between the plan and the expected value."""
+EXITS = STAGES.index("early end by chance")
+StageValues = dict[tuple[str, str, str], NDArray[np.float64]]
+"""By party, role and measure, pounds over the life, ``(path,)``."""
 BREAK_EVEN_STEPS = 32
 """Into which the scale of prices is cut, twice over: break-even is found to 1 / 32^2."""
 
@@ -158,7 +164,8 @@ def bridge_rows(
     """From the plan to the expected value in pounds: investor's gain and commissioner's net cost.
 
     Stages are let in one by one on the same ``paths`` futures, so the steps add up exactly to the mean over
-    those futures. ``planned`` is the deal in its plan case.
+    those futures; a stage is run where it changes what is drawn, and elsewhere is what the one before was.
+    ``planned`` is the deal in its plan case.
     """
     numbers = np.arange(paths, dtype=np.uint64)
     common = ready.common(seed, numbers)
@@ -167,31 +174,70 @@ def bridge_rows(
     shocks = any(isinstance(factor, CommonShock) for factor in ready.portfolio.factors.values())
     fails = getattr(deal.programme.programme, "failure", None) is not None
     exits = any(one.name.startswith("exits.") for one in flat(deal.own.lowered.draws))
+    source, level = drawn(deal, common, seed, numbers), price_level(deal, common)
     before = _stage_values(deal, planned)
-    yield from (_bridge_row(deal, target, "plan", value, paths) for target, value in before.items())
+    for target, value in before.items():
+        yield _bridge_row(deal, target, "plan", float(value.mean()), paths)
+    last = None
     for count, (stage, matters) in enumerate(zip(STAGES, (True, fails, shocks, exits), strict=True)):
         after = before
         if matters:
-            source = drawn(deal, common, seed, numbers)
-            after = _stage_values(deal, _with_stages(deal, source, common if count > 1 else calm, count))
+            futures = _with_stages(deal, source, common if count > 1 else calm, count)
+            changed = np.full(paths, True) if last is None or count == EXITS else differ(last, futures, paths)
+            after, last = _once_more(deal, futures, level, changed, before), futures
         for target, value in after.items():
-            yield _bridge_row(deal, target, stage, value - before[target], paths)
+            yield _bridge_row(deal, target, stage, float(value.mean() - before[target].mean()), paths)
         before = after
-    yield from (_bridge_row(deal, target, "expected", value, paths) for target, value in before.items())
+    for target, value in before.items():
+        yield _bridge_row(deal, target, "expected", float(value.mean()), paths)
 
 
-def _with_stages(deal: ReadyDeal, source: Drawn, common: Common, last: int) -> Outcome:
-    """A deal with what is let in up to the stage in place ``last``."""
+def _once_more(
+    deal: ReadyDeal, futures: Futures, level: Sequence[Any], changed: NDArray[np.bool_], before: StageValues
+) -> StageValues:
+    """A stage run on the paths that it changes."""
+    found = {target: value + np.zeros(changed.size) for target, value in before.items()}
+    if changed.any():
+        ledger = Ledger(deal.calendar.year_of_row, int(changed.sum()))
+        if not changed.all():
+            futures, level = futures.on(changed), cut(list(level), changed)
+        outcome = taped.run(deal, (deal.own,), futures, level, (ledger,), learn=False)[0]
+        for target, value in _stage_values(deal, outcome).items():
+            found[target][changed] = value
+    return found
+
+
+def differ(one: Futures, other: Futures, paths: int) -> NDArray[np.bool_]:
+    """On which paths anything was drawn otherwise, from sources that give people the same luck."""
+    mine, theirs = vars(one), vars(other)
+    names = (mine.keys() | theirs.keys()) - {"ready", "source"}
+    return _differ([mine.get(name) for name in names], [theirs.get(name) for name in names], paths)
+
+
+def _differ(one: Any, other: Any, paths: int) -> NDArray[np.bool_]:
+    found = np.zeros(paths, dtype=bool)
+    if one is other or isinstance(one, LUCK):
+        return found
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        one, other = list(one.values()), list(other.values())
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)) and len(one) == len(other):
+        for mine, theirs in zip(one, other, strict=True):
+            found |= _differ(mine, theirs, paths)
+        return found
+    unlike = np.asarray(one != other)
+    return found | (unlike.reshape(-1, paths).any(axis=0) if unlike.ndim else unlike)
+
+
+def _with_stages(deal: ReadyDeal, source: Drawn, common: Common, last: int) -> Futures:
+    """What a deal draws with what is let in up to the stage in place ``last``."""
     programme = deal.programme
     if last < 1 and getattr(programme.programme, "failure", None) is not None:
         plain = programme.programme.model_copy(update={"failure": None})
         programme = programme._replace(programme=plain)
-    if last < 3:
+    if last < EXITS:
         source = NoExits(source)
-    limited = replace(deal, programme=programme)
-    futures = futures_of(limited, source, common)
-    ledger = Ledger(deal.calendar.year_of_row, len(source.paths))
-    return taped.run(deal, (deal.own,), futures, price_level(deal, common), (ledger,), learn=False)[0]
+    made: Futures = futures_of(replace(deal, programme=programme), source, common)
+    return made
 
 
 class NoExits(Drawn):
@@ -207,16 +253,14 @@ class NoExits(Drawn):
         return np.asarray(super().uniforms(name))
 
 
-def _stage_values(deal: ReadyDeal, outcome: Outcome) -> dict[tuple[str, str, str], float]:
+def _stage_values(deal: ReadyDeal, outcome: Outcome) -> StageValues:
     ledger, found = outcome.ledger, {}
     funders = investors(deal)
     if funders:
-        gain = invested(ledger).sum(axis=0).mean()
-        found[" and ".join(funders), "investor", "gain"] = float(gain)
+        found[" and ".join(funders), "investor", "gain"] = sum_rows(invested(ledger))
     council = deal.council
     if council:
-        cost = -net_of(ledger, council).sum(axis=0).mean()
-        found[" and ".join(council), "commissioner", "net_cost"] = float(cost)
+        found[" and ".join(council), "commissioner", "net_cost"] = -sum_rows(net_of(ledger, council))
     return found
 
 

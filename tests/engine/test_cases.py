@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+import socialfinance as sf
+from socialfinance.engine import cases
 from socialfinance.engine.block import deal_figures
 from socialfinance.engine.cases import BREAK_EVEN_STEPS, break_even_rows, run_case
 from socialfinance.engine.ready import PLAN, prepare
@@ -59,3 +62,26 @@ def test_paid_over_plan_and_outcomes_beyond_deadweight() -> None:
     assert found["beyond: outcome"] == pytest.approx(15.0)
     plan = deal_figures(ready, deal, run_case(ready, deal, PLAN, ""), "deal")
     assert next(float(v[0]) for k, v in plan.items() if k.measure == "paid_over_plan") == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    "name", ["edge-of-care", "demo-loan-pool", "demo-asset-backed", "demo-pay-as-you-save"]
+)
+def test_a_stage_of_the_bridge_is_run_only_where_it_changes_anything(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same bits as every stage on every future; most futures are spared some stage."""
+    ready, spared = prepare(sf.load(name).portfolio), []
+
+    differ = cases.differ
+
+    def everywhere(one: Any, other: Any, paths: int) -> np.ndarray:
+        spared.append(1.0 - differ(one, other, paths).mean())
+        return np.ones(paths, dtype=bool)
+
+    found = cases.deal_cases(ready, 0, 3, 700).rows
+    with monkeypatch.context() as patch:
+        patch.setattr(cases, "differ", everywhere)
+        assert cases.deal_cases(ready, 0, 3, 700).rows == found
+    assert all(0.0 < share < 1.0 for share in spared)
+    assert spared or name == "demo-asset-backed"

@@ -119,7 +119,8 @@ def slow_count(n: int, p: float, luck: Luck) -> int:
     for i in range(n):
         bits = [
             words(luck.key0, luck.key1, (luck.path + 1, luck.period, 1 + i // 32, j // 8))[j % 8 // 2]
-            >> (i % 32 + 32 * (j % 2)) & 1
+            >> (i % 32 + 32 * (j % 2))
+            & 1
             for j in range(53)
         ]
         u = int("".join(map(str, bits)), 2)
