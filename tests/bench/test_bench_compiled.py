@@ -41,6 +41,7 @@ STRUCTURES: dict[str, tuple[Callable[[], Portfolio], str]] = {
     "asset-backed vehicle": (lambda: sf.load("demo-asset-backed").portfolio, "asset_backed_step"),
     "grant": (lambda: sf.load("demo-grant").portfolio, "grant_step"),
     "people's programme, counts included": (lambda: reference_fund(1), "delivery"),
+    "people's programme, its people counted on NumPy too": (lambda: reference_fund(1), "delivery"),
 }
 
 
@@ -149,7 +150,8 @@ def test_a_row_compiled_against_numpy(
         ROWS,
         f"One row of {PATHS:,} paths under its structure (the deal itself, with variation and beside what it "
         "is compared with, whichever of them take that row), on NumPy and, compiled, on the deal's tape; the "
-        "same bits. Programs: how many different ones its rows need.",
+        "same bits. On NumPy people are counted by compiled code as well, but in the last row: the NumPy "
+        "backend. Programs: how many different ones its rows need.",
         HEAD,
     )
     portfolio, name = STRUCTURES[structure]
@@ -164,7 +166,7 @@ def test_a_row_compiled_against_numpy(
     for _ in range(ROUNDS):
         fast_times.append(tapes.a_row(ready))
         with monkeypatch.context() as numpy:
-            numpy.setenv("SOCIALFINANCE_BACKEND", "numba")
+            numpy.setenv("SOCIALFINANCE_BACKEND", "numpy" if structure.endswith("NumPy too") else "numba")
             slow_times.append(clock.a_row(ready, name))
     slow, fast = 1e6 * median(slow_times), 1e6 * median(fast_times)
     programs, operations, seconds = compiled_all(name)
