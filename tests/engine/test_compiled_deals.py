@@ -250,7 +250,8 @@ def test_words_side_by_side_are_those_one_by_one() -> None:
     paths = rng.integers(0, 2**40, size).astype(np.uint64)
     people = rng.choice([0, -1, 0.4, 1, 7.5, 20, 32, 33, 64, 65, 200, 1e300, np.nan], size)
     chance = rng.choice([0, -1, 0.2, 0.5, 0.5 + 2.0**-12, 1 - 2.0**-53, 1, 2, np.nan], size)
-    for n, p in ((people, chance), (np.array([40.0]), chance), (people, np.array([0.3]))):
+    many = np.array([1_000.0]), rng.uniform(size=size)  # some are undecided after two batches of words
+    for n, p in ((people, chance), (np.array([40.0]), chance), (people, np.array([0.3])), many):
         found = np.full((2, size), -1.0)
         for wide, into in zip((True, False), found, strict=True):
             compiled._count_between(
