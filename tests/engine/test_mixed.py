@@ -218,6 +218,7 @@ def test_deals_with_the_same_draws_stay_together() -> None:
 # --- a run -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_pilots")
 def test_mixed_or_plain_the_figures_are_the_same() -> None:
     """Every figure of the fund within 4.5 standard errors of a plain run's."""
