@@ -38,6 +38,8 @@ from socialfinance.scenarios.sources import Certain, Drawn
 STAGES = ("uncertain inputs and caps", "delivery failure", "common shock", "early end by chance")
 """What is let in one after the other between the plan and the expected value."""
 EXITS = STAGES.index("early end by chance")
+ENDS = "exits."
+"""How names of draws begin by which contracts end."""
 StageValues = dict[tuple[str, str, str], NDArray[np.float64]]
 """By party, role and measure, pounds over the life, ``(path,)``."""
 BREAK_EVEN_STEPS = 32
@@ -173,7 +175,7 @@ def bridge_rows(
     calm.shock = Shock()
     shocks = any(isinstance(factor, CommonShock) for factor in ready.portfolio.factors.values())
     fails = getattr(deal.programme.programme, "failure", None) is not None
-    exits = any(one.name.startswith("exits.") for one in flat(deal.own.lowered.draws))
+    exits = any(one.name.startswith(ENDS) for one in flat(deal.own.lowered.draws))
     source, level = drawn(deal, common, seed, numbers), price_level(deal, common)
     before = _stage_values(deal, planned)
     for target, value in before.items():
@@ -183,7 +185,9 @@ def bridge_rows(
         after = before
         if matters:
             futures = _with_stages(deal, source, common if count > 1 else calm, count)
-            changed = np.full(paths, True) if last is None or count == EXITS else differ(last, futures, paths)
+            changed = np.full(paths, True) if last is None else differ(last, futures, paths)
+            if count == EXITS:
+                changed |= struck(deal, source, paths)
             after, last = _once_more(deal, futures, level, changed, before), futures
         for target, value in after.items():
             yield _bridge_row(deal, target, stage, float(value.mean() - before[target].mean()), paths)
@@ -212,6 +216,17 @@ def differ(one: Futures, other: Futures, paths: int) -> NDArray[np.bool_]:
     mine, theirs = vars(one), vars(other)
     names = (mine.keys() | theirs.keys()) - {"ready", "source"}
     return _differ([mine.get(name) for name in names], [theirs.get(name) for name in names], paths)
+
+
+def struck(deal: ReadyDeal, source: Drawn, paths: int) -> NDArray[np.bool_]:
+    """On which paths the contract ends by chance in some row, if it runs until then."""
+    found = np.zeros(paths, dtype=bool)
+    for one in flat(deal.own.lowered.draws):
+        if one.name.startswith(ENDS):
+            cause = one.name.removeprefix(ENDS)
+            chances = [getattr(row.vehicle.exits, cause) for row in deal.own.lowered.schedule]
+            found |= (source.uniforms(one.name) < np.array(chances)[:, None]).any(axis=0)
+    return found
 
 
 def _differ(one: Any, other: Any, paths: int) -> NDArray[np.bool_]:
@@ -248,7 +263,7 @@ class NoExits(Drawn):
 
     def uniforms(self, name: str) -> np.ndarray:
         """Ones where an early end would be drawn."""
-        if name.startswith("exits."):
+        if name.startswith(ENDS):
             return np.ones((self.rows, len(self.paths)))
         return np.asarray(super().uniforms(name))
 

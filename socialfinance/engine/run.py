@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ from socialfinance.funds.portfolio import Portfolio
 from socialfinance.instruments.base import flat
 from socialfinance.instruments.tariff import longest_lag
 from socialfinance.kernels.backend import backend
+from socialfinance.measures.paths import Key
 from socialfinance.measures.sample import EQUAL, Sample
 from socialfinance.measures.sketch import BUCKET_BYTES
 from socialfinance.measures.statistics import Row, figure_rows
@@ -332,7 +334,7 @@ def _result(
     ready: ReadyPortfolio, seed: int, needs: Estimate, kept: Kept, inputs: dict[str, dict[str, str]],
     compare: bool, extra: dict[str, object], cases: Sequence[DealCases] = (),
 ) -> Result:  # fmt: skip
-    measures = list(measure_rows(kept))
+    measures = list(measure_rows(kept, needs.workers))
     for one in sorted(cases, key=lambda one: one.deal):
         measures += one.rows
     measures += fund_plan_rows(ready, cases)
@@ -358,10 +360,16 @@ def _result(
     )
 
 
-def measure_rows(kept: Kept) -> Iterable[Row]:
-    """Every figure's statistics, figures in order of their key."""
-    for key in kept.keys:
-        yield from figure_rows(key, kept.figure, kept.rows, kept.sample)
+def measure_rows(kept: Kept, threads: int = 1) -> Iterable[Row]:
+    """Every figure's statistics, figures in order of their key; over ``threads``, as NumPy lets go of one."""
+    flows = kept.rows
+
+    def of(key: Key) -> list[Row]:
+        return list(figure_rows(key, kept.figure, flows, kept.sample))
+
+    with ThreadPoolExecutor(threads) as pool:
+        for rows in pool.map(of, kept.keys) if threads > 1 else map(of, kept.keys):
+            yield from rows
 
 
 def flow_rows(ready: ReadyPortfolio, kept: Kept) -> Iterable[FlowRow]:

@@ -35,8 +35,8 @@ class Processes:
         """Do every task in one of the processes."""
         if not tasks:
             return
-        crew = _Crew(work, tasks, done)
         count = min(self.workers, len(tasks))
+        crew = _Crew(work, tasks, done, count)
         threads = ThreadPoolExecutor(count)
         try:
             drains = [threads.submit(crew.drain, worker) for worker in [crew.hire() for _ in range(count)]]
@@ -47,11 +47,15 @@ class Processes:
             threads.shutdown()
 
 
+AHEAD = 2
+"""Tasks that a worker has at once: the one that it does, and the one that comes next."""
+
+
 class _Crew:
     """The workers of one run, and the tasks that wait for one. A thread for each worker drains them."""
 
-    def __init__(self, work: Work, tasks: Sequence[Task], done: Done) -> None:
-        self._work, self._done = work, done
+    def __init__(self, work: Work, tasks: Sequence[Task], done: Done, count: int) -> None:
+        self._work, self._done, self._count = work, done, count
         self._waiting = deque(tasks)
         self._losses: Counter[Task] = Counter()
         self._workers: set[Worker] = set()
@@ -69,22 +73,23 @@ class _Crew:
 
     def drain(self, worker: Worker) -> None:
         """Have a worker, or whoever comes in its place, do tasks until none waits."""
+        asked: deque[Task] = deque()
         told = False
         while True:
-            try:
-                task = self._waiting.popleft()
-            except IndexError:
-                return
             try:
                 if not told:
                     worker.begin(self._work)
                     told = True
-                answer = worker.do(task)
+                self._ask(worker, asked)
+                if not asked:
+                    return
+                answer = worker.answer()
             except Lost as lost:
-                self._put_back(task, lost)
+                self._put_back(asked, lost)
                 self._dismiss(worker)
                 worker, told = self.hire(), False
                 continue
+            asked.popleft()
             with self._one_done:
                 if self._ended:
                     return
@@ -94,12 +99,26 @@ class _Crew:
                     self._ended = True  # before another thread comes with its own
                     raise
 
-    def _put_back(self, task: Task, lost: Lost) -> None:
+    def _ask(self, worker: Worker, asked: deque[Task]) -> None:
+        """A task, and the next: a worker does not wait for what it gave to be taken up.
+
+        Towards the end there is no next, so that none waits for a worker while another has nothing to do.
+        """
+        while len(asked) < (1 if len(self._waiting) < self._count else AHEAD):
+            try:
+                asked.append(self._waiting.popleft())
+            except IndexError:
+                return
+            worker.ask(asked[-1])
+
+    def _put_back(self, asked: deque[Task], lost: Lost) -> None:
         """First in the queue, so that a task that kills whoever takes it is found out soon."""
-        self._losses[task] += 1
-        if self._losses[task] >= LOSSES and not self._ended:
-            raise RunError(f"a worker process {lost}, {LESS}; {LOSSES} were lost over the same paths")
-        self._waiting.appendleft(task)
+        if asked:
+            self._losses[asked[0]] += 1
+            if self._losses[asked[0]] >= LOSSES and not self._ended:
+                raise RunError(f"a worker process {lost}, {LESS}; {LOSSES} were lost over the same paths")
+        while asked:
+            self._waiting.appendleft(asked.pop())
 
     def _dismiss(self, worker: Worker) -> None:
         worker.stop()
@@ -138,9 +157,12 @@ class Worker:
         """Tell it what it works on. Raises Lost if it died."""
         self._send(work)
 
-    def do(self, task: Task) -> Block | DealCases:
-        """What one task gives. Raises what the worker raised, or Lost if it died."""
+    def ask(self, task: Task) -> None:
+        """Give it a task, to be done after those it has. Raises Lost if it died."""
         self._send(task)
+
+    def answer(self) -> Block | DealCases:
+        """What the task gave that was asked first. Raises what the worker raised, or Lost if it died."""
         assert self.process.stdout is not None
         try:
             answer = pickle.load(self.process.stdout)

@@ -70,6 +70,8 @@ class ByPath:
 
     def __init__(self, values: Array, sample: Sample = EQUAL) -> None:
         self.values, self.sample = values, sample
+        self._found: dict[float, Estimate] = {}
+        """quantiles by level, as far as any were asked for"""
 
     @property
     def within(self) -> float:
@@ -106,12 +108,23 @@ class ByPath:
 
     def quantiles(self, levels: Sequence[float]) -> list[Estimate]:
         """See :class:`Sample`."""
-        sample, values = self._existing
-        return sample.quantiles(values, levels)
+        missing = [level for level in levels if level not in self._found]
+        if missing:
+            sample, values = self._existing
+            self._found.update(zip(missing, sample.quantiles(values, missing), strict=True))
+        return [self._found[level] for level in levels]
 
     def shortfall(self, level: float) -> Estimate:
-        """See :func:`expected_shortfall`."""
-        return expected_shortfall(*self._existing, level)
+        """q + E (x - q)+ / (1 - level), with q the quantile at the level.
+
+        Rockafellar, R. T. and Uryasev, S. (2000), "Optimization of conditional value-at-risk", Journal of
+        Risk 2(3). To first order the error of q drops out.
+        """
+        q = self.quantiles((level,))[0][0]
+        sample, values = self._existing
+        assert q is not None
+        beyond, error = sample.mean(np.maximum(values - q, 0.0))
+        return q + beyond / (1.0 - level), None if error is None else error / (1.0 - level)
 
     def probability(self) -> tuple[float, float]:
         """See :class:`Sample`."""
@@ -136,16 +149,3 @@ class ByPath:
 def ranked(rates: Array, status: Array) -> Array:
     """IRRs by path with -1 for a total loss, NaN where there is neither."""
     return np.where(status == TOTAL_LOSS, -1.0, np.where(status == OK, rates, np.nan))
-
-
-def expected_shortfall(sample: Sample, values: Array, level: float) -> tuple[float, float | None]:
-    """The mean of the worst (highest) 1 - level of futures, and its standard error.
-
-    q + E (x - q)+ / (1 - level) with q the quantile at the level: Rockafellar, R. T. and Uryasev, S. (2000),
-    "Optimization of conditional value-at-risk", Journal of Risk 2(3). To first order the error of q drops
-    out.
-    """
-    q = sample.quantiles(values, (level,))[0][0]
-    assert q is not None
-    beyond, error = sample.mean(np.maximum(values - q, 0.0))
-    return q + beyond / (1.0 - level), None if error is None else error / (1.0 - level)

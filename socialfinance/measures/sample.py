@@ -83,9 +83,11 @@ class Equal:
         return float(values.std(ddof=1)) if len(values) > 1 else None
 
     def quantiles(self, values: Array, levels: Sequence[float]) -> list[Estimate]:
-        """Order statistics: see :func:`quantile`."""
-        ordered = np.sort(values)
-        return [quantile(ordered, level) for level in levels]
+        """Order statistics: see :func:`quantile`. No more of them than are asked for are put in order."""
+        n = len(values)
+        ranks = {rank for level in levels for rank in _ranks(n, level)} if n else set()
+        parted = np.partition(values, sorted(ranks)) if ranks else values
+        return [quantile(parted, level) for level in levels]
 
     def worst(self, values: Array, share: float) -> NDArray[np.int64]:
         """The first of all paths in order of value."""
@@ -271,8 +273,13 @@ def quantile(ordered: Array, q: float) -> Estimate:
     n = len(ordered)
     if n == 0:
         return None, None
-    at = min(max(int(np.ceil(q * n - 1e-9)) - 1, 0), n - 1)
-    reach = max(int(np.ceil(np.sqrt(n * q * (1 - q)))), 1)
-    low, high = max(at - reach, 0), min(at + reach, n - 1)
+    low, at, high = _ranks(n, q)
     error = float((ordered[high] - ordered[low]) / 2) if n > 1 else None
     return float(ordered[at]), error
+
+
+def _ranks(n: int, q: float) -> tuple[int, int, int]:
+    """Of n values in order: the place of the quantile, between those from which its error is read."""
+    at = min(max(int(np.ceil(q * n - 1e-9)) - 1, 0), n - 1)
+    reach = max(int(np.ceil(np.sqrt(n * q * (1 - q)))), 1)
+    return max(at - reach, 0), at, min(at + reach, n - 1)

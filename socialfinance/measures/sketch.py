@@ -183,7 +183,7 @@ class Sketched:
         return least + along * (greatest - least)
 
     def shortfall(self, level: float) -> Estimate:
-        """As :func:`~socialfinance.measures.figure.expected_shortfall`, each value at its bucket's middle.
+        """As :class:`~socialfinance.measures.figure.ByPath`, each value at its bucket's middle.
 
         Off by no more than ``WITHIN`` of the mean size of the values in the tail: the expected shortfall is
         monotone, and scales with its values.

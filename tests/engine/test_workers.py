@@ -28,11 +28,13 @@ def never(block: Block) -> None:
 def test_a_worker_that_is_gone_says_how_it_ended() -> None:
     worker = workers.Worker()
     worker.begin(work())
-    assert worker.do(Paths(0, 256)).count == 256
+    worker.ask(Paths(0, 256))
+    worker.ask(Paths(256, 512))
+    assert [worker.answer().count for _ in range(2)] == [256, 512]  # type: ignore[union-attr]
     worker.process.kill()
     worker.process.wait()
     with pytest.raises(workers.Lost, match="was ended by signal 9"):
-        worker.do(Paths(256, 256))
+        worker.answer()
     worker.stop()
 
 

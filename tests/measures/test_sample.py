@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t
 
-from socialfinance.measures.figure import expected_shortfall
+from socialfinance.measures.figure import ByPath
 from socialfinance.measures.sample import EQUAL, InSets
 
 RNG = np.random.default_rng(5)
@@ -22,7 +22,7 @@ def test_equal_weights_are_equal_paths() -> None:
         (sets.mean(VALUES), EQUAL.mean(VALUES)),
         (sets.share(VALUES > 130.0), EQUAL.share(VALUES > 130.0)),
         *zip(sets.quantiles(VALUES, LEVELS), EQUAL.quantiles(VALUES, LEVELS), strict=True),
-        (expected_shortfall(sets, VALUES, 0.99), expected_shortfall(EQUAL, VALUES, 0.99)),
+        (ByPath(VALUES, sets).shortfall(0.99), ByPath(VALUES).shortfall(0.99)),
     ):
         assert found[0] == pytest.approx(plain[0], rel=1e-12)
         assert found[1] == pytest.approx(plain[1], rel=0.6)
@@ -63,11 +63,11 @@ def test_flows_by_unit_agree_with_the_mean_by_path() -> None:
 def test_expected_shortfall_of_a_normal() -> None:
     """100 + 20 phi(z) / 0.01 with z the 99% quantile: within 4 standard errors."""
     values = np.random.default_rng(8).normal(100.0, 20.0, 400_000)
-    found, error = expected_shortfall(EQUAL, values, 0.99)
+    found, error = ByPath(values).shortfall(0.99)
     exact = 100.0 + 20.0 * norm.pdf(norm.ppf(0.99)) / 0.01
     assert error is not None
     assert abs(found - exact) < 4.0 * error
-    again = [expected_shortfall(EQUAL, part, 0.99)[0] for part in values.reshape(100, -1)]
+    again = [ByPath(part).shortfall(0.99)[0] for part in values.reshape(100, -1)]
     assert error == pytest.approx(np.std(again, ddof=1) / 10.0, rel=0.35)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from socialfinance.measures.figure import ByPath, Figure, expected_shortfall
+from socialfinance.measures.figure import ByPath, Figure
 from socialfinance.measures.paths import Key
 from socialfinance.measures.sample import EQUAL
 from socialfinance.measures.sketch import NIL, WITHIN, Sketch, Sketched, buckets, merged, sketch
@@ -97,7 +97,7 @@ def test_quantiles_shortfall_and_their_errors(kind: str) -> None:
         assert of_it is not None
         assert within(value, exact)
         assert abs(error - of_it) <= WITHIN * (abs(value) + of_it)
-    worst, exact = figure.shortfall(0.99)[0], expected_shortfall(EQUAL, there, 0.99)[0]
+    worst, exact = figure.shortfall(0.99)[0], ByPath(there).shortfall(0.99)[0]
     tail = np.sort(there)[-500:]
     assert worst is not None
     assert abs(worst - exact) <= WITHIN * np.abs(tail).mean()
