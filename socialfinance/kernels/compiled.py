@@ -148,6 +148,9 @@ class _Wide:
         one = self.builder.insert_element(ir.Constant(self.vector, ir.Undefined), x, ir.Constant(place, 0))
         return self.builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(place, _EIGHT), [0] * _EIGHT))
 
+    def spread_real(self, x: Any) -> Any:
+        return self.builder.bitcast(self.spread(self.builder.bitcast(x, self.word)), self.reals)
+
     def real(self, x: float) -> Any:
         return ir.Constant(self.reals, [x] * _EIGHT)
 
@@ -652,57 +655,111 @@ def _amount(x: Any, share: Any, side: Any, portion: Any) -> Any:
 
 
 @part
-def _anything(source: Any, share: Any, side: Any, portion: Any, first: Any, last: Any) -> Any:
+def _anything(source: Any, first: Any, last: Any) -> Any:
     """Whether any path has something to book: most amounts of most rows are nil."""
     some = False
     for i in range(first, last):
-        some |= _amount(_get(source, i), share, side, portion) != 0.0
+        some |= _get(source, i) != 0.0
     return some
 
 
 @part
+def _part_of(source: Any, factors: Any, into: Any, first: Any, last: Any) -> Any:
+    """The part of an amount that is booked; whether any path has one."""
+    share, side, portion = factors
+    some = False
+    for i in range(first, last):
+        amount = _amount(_get(source, i), share, side, portion)
+        some |= amount != 0.0
+        _put(into, i, amount)
+    return some
+
+
+@_intrinsic
+def _add_eight(typing: Any, into: Any, begun: Any, at: Any, sources: Any, signs: Any) -> Any:
+    """Of eight paths: 0 or, where begun, what stands there, + sign x amount, source by source."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        wide, (into, begun, at, sources, signs) = _Wide(builder), args
+        offset = builder.shl(at, ir.Constant(wide.word, 3))
+        there = builder.add(into, offset)
+        total = builder.select(begun, wide.numbers(there), wide.real(0.0))
+        for k in range(signature.args[3].count):
+            amount = wide.numbers(builder.add(builder.extract_value(sources, k), offset))
+            sign = wide.spread_real(builder.extract_value(signs, k))
+            total = builder.fadd(total, builder.fmul(sign, amount))
+        wide.store(total, there)
+        return context.get_dummy_value()
+
+    return types.void(into, begun, at, sources, signs), emit
+
+
+@part
+def _add_up(into: Any, begun: Any, sources: Any, signs: Any, first: Any, last: Any) -> None:
+    """Add sources to a line, or begin it with them."""
+    eights = last - (last - first) % _EIGHT
+    for i in range(first, eights, _EIGHT):
+        _add_eight(into, begun, i, sources, signs)
+    for i in range(eights, last):
+        total = _get(into, i) if begun else 0.0
+        for k in range(len(sources)):
+            total = total + signs[k] * _get(sources[k], i)
+        _put(into, i, total)
+
+
+@part
+def _add_some(into: Any, begun: Any, x: Any, signs: Any, size: Any, first: Any, last: Any) -> None:
+    """Up to four sources."""
+    if size == 0 and not begun:
+        for i in range(first, last):
+            _put(into, i, 0.0)
+    elif size == 1:
+        _add_up(into, begun, (x[0],), (signs[0],), first, last)
+    elif size == 2:
+        _add_up(into, begun, (x[0], x[1]), (signs[0], signs[1]), first, last)
+    elif size == 3:
+        _add_up(into, begun, (x[0], x[1], x[2]), (signs[0], signs[1], signs[2]), first, last)
+    elif size == 4:
+        _add_up(into, begun, (x[0], x[1], x[2], x[3]), (signs[0], signs[1], signs[2], signs[3]), first, last)
+
+
+@part
 def _book_between(
-    call: Any,
-    numbers: Any,
-    targets: Any,
-    data: Any,
-    tables: Any,
-    moved: Any,
-    paths: Any,
-    first: Any,
-    last: Any,
+    call: Any, sheet: Any, data: Any, tables: Any, moved: Any, paths: Any, work: Any, first: Any, last: Any
 ) -> None:
-    """An amount of the paths from ``first`` to before ``last``, added to its lines."""
-    at = call[4]
-    share, side, portion = numbers[at + 1], numbers[at + 2], numbers[at + 3]
-    source = data[call[1]] if call[1] >= 0 else _0
-    fixed = _amount(numbers[at], share, side, portion)
-    some = fixed != 0.0 if source == _0 else _anything(source, share, side, portion, first, last)
-    for k in range(call[2], call[2] + call[3]):
-        table, line, sign = targets[k, 0], targets[k, 1], np.float64(targets[k, 2])
-        into = data[tables + table] + U(8 * line * paths)
-        if targets[k, 3]:
-            for i in range(first, last):
-                _put(into, i, 0.0)
-        if not some:
-            continue
-        moved[table] = True
-        if source == _0:
-            for i in range(first, last):
-                _put(into, i, _get(into, i) + sign * fixed)
-        elif side == 0.0 and share == 1.0 and portion == 1.0:
-            for i in range(first, last):
-                _put(into, i, _get(into, i) + sign * _get(source, i))
+    """What is booked at once, for the paths from ``first`` to before ``last``."""
+    amounts, factors, lines, terms, signs = sheet
+    booked = np.empty(call[2] - call[1], dtype=np.uint64)
+    for k in range(booked.size):
+        source, (share, side, portion) = data[amounts[call[1] + k]], factors[call[1] + k]
+        if share == 1.0 and side == 0.0 and portion == 1.0:
+            some = _anything(source, first, last)
         else:
-            for i in range(first, last):
-                _put(into, i, _get(into, i) + sign * _amount(_get(source, i), share, side, portion))
+            into = U(work[k].ctypes.data) - U(8 * first)
+            some = _part_of(source, (share, side, portion), into, first, last)
+            source = into
+        booked[k] = source if some else _0
+    sources, with_sign = np.empty(4, dtype=np.uint64), np.empty(4)
+    for k in range(call[3], call[4]):
+        table, line, begun = lines[k, 0], lines[k, 1], lines[k, 2] != 0
+        into = data[tables + table] + U(8 * line * paths)
+        size = 0
+        for term in range(lines[k, 3], lines[k, 4]):
+            if booked[terms[term]] != _0:
+                moved[table] = True
+                sources[size], with_sign[size] = booked[terms[term]], signs[term]
+                size += 1
+                if size == 4:
+                    _add_some(into, begun, sources, with_sign, size, first, last)
+                    begun, size = True, 0
+        _add_some(into, begun, sources, with_sign, size, first, last)
 
 
 @kernel
 def play_tape(
     calls: NDArray[np.int64],
     numbers: NDArray[np.float64],
-    targets: NDArray[np.int64],
+    sheet: Any,
     objects: NDArray[np.uintp],
     wide: NDArray[np.uintp],
     kept: NDArray[np.uintp],
@@ -713,6 +770,7 @@ def play_tape(
     tables: int,
     moved: NDArray[np.bool_],
     out: NDArray[np.float64],
+    work: NDArray[np.float64],
     chunk: int,
 ) -> bool:
     """All calls of a ``tape``, ``chunk`` paths at a time; a rest of under half a chunk goes along.
@@ -754,6 +812,6 @@ def play_tape(
                 ):
                     return False
             else:
-                _book_between(call, numbers, targets, data, tables, moved, paths.size, first, last)
+                _book_between(call, sheet, data, tables, moved, paths.size, work, first, last)
         first = last
     return True

@@ -13,7 +13,8 @@ stands for an array is *constant*; what is booked goes into *tables* ``(line, pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,8 +26,13 @@ from socialfinance.kernels.luck import Luck, Quantile
 
 CHUNK = 512
 """Paths done at a time: what a row reads and makes of them fits into the cache of a core."""
+PAGE, OFF = 512, 72
+"""Numbers in a page of memory; by how many an array is set off from the one before."""
 STAGE, COUNT, BOOK = 0, 1, 2
 NOTHING = -1
+Factors = tuple[float, float, float]
+"""A share; which side, and the share of what is on it (see ``Tape.add_booking``)."""
+WHOLE: Factors = (1.0, 0.0, 1.0)
 
 
 class Target(NamedTuple):
@@ -37,6 +43,14 @@ class Target(NamedTuple):
     sign: float
 
 
+class Booking(NamedTuple):
+    """An amount, by number of its array, and where it is booked."""
+
+    array: int
+    factors: Factors
+    targets: Sequence[Target]
+
+
 class Call(NamedTuple):
     """One operation on arrays by number."""
 
@@ -45,6 +59,53 @@ class Call(NamedTuple):
     makes: tuple[int, ...]
     detail: tuple[int, ...]
     """for the machine: what follows ``kind`` in its table"""
+
+
+class Sheet:
+    """What is booked at once, again and again: amounts, and then by line what of them is added there.
+
+    On each line amounts are added in the order in which they were booked, so that sums have the same bits.
+    """
+
+    def __init__(self) -> None:
+        self.amounts: list[int] = []
+        self.factors: list[Factors] = []
+        self.lines: list[tuple[int, int, bool, int, int]] = []
+        """table, line, whether anything stands in it, and the terms that are added: from, to before"""
+        self.terms: list[tuple[int, float]] = []
+        """place among the amounts that are booked at once, and sign"""
+        self._begun: set[tuple[int, int]] = set()
+
+    def add(self, bookings: Sequence[Booking]) -> Call:
+        """Book at once."""
+        amounts: dict[tuple[int, Factors], int] = {}
+        terms: dict[tuple[int, int], list[tuple[int, float]]] = {}
+        for array, factors, targets in bookings:
+            place = amounts.setdefault((array, factors), len(amounts))
+            for table, line, sign in targets:
+                terms.setdefault((table, line), []).append((place, sign))
+        first = len(self.amounts), len(self.lines)
+        self.amounts += [array for array, _ in amounts]
+        self.factors += [factors for _, factors in amounts]
+        for where, added in terms.items():
+            self._line(where, added)
+        reads = tuple(array for array, _ in amounts)
+        return Call(BOOK, reads, (), (first[0], len(self.amounts), first[1], len(self.lines)))
+
+    def clear(self, tables: Sequence[int]) -> Call:
+        """Noughts for every line of ``tables``, so many in each, in which nothing is booked."""
+        first = len(self.lines)
+        for table, lines in enumerate(tables):
+            for line in range(lines):
+                if (table, line) not in self._begun:
+                    self._line((table, line), [])
+        return Call(BOOK, (), (), (0, 0, first, len(self.lines)))
+
+    def _line(self, where: tuple[int, int], added: Sequence[tuple[int, float]]) -> None:
+        first = len(self.terms)
+        self.terms += added
+        self.lines.append((*where, where in self._begun, first, len(self.terms)))
+        self._begun.add(where)
 
 
 class Tape:
@@ -62,7 +123,8 @@ class Tape:
         self.wide: list[int] = []
         self.kept: list[int] = []
         self.numbers: list[float] = []
-        self.targets: list[Target] = []
+        self.bookings: list[Booking] = []
+        self.sheet = Sheet()
         self._known: dict[int, int] = {}
         self._alive: list[Any] = []
 
@@ -141,30 +203,36 @@ class Tape:
         reads = tuple(x for x in arrays if x != NOTHING)
         self.calls.append(Call(COUNT, reads, (into,), (*arrays, luck, into, at)))
 
-    def add_booking(
-        self, amount: Any, factors: tuple[float, float, float], targets: Sequence[Target]
-    ) -> None:
+    def add_booking(self, amount: Any, factors: Factors, targets: Sequence[Target]) -> None:
         """amount x share, of which a side, x share of it, added to each target."""
         source = self._operand(amount)
-        at, first = len(self.numbers), len(self.targets)
-        self.numbers += [source if isinstance(source, float) else 0.0, *factors]
-        self.targets += targets
-        array = NOTHING if isinstance(source, float) else source
-        reads = () if isinstance(source, float) else (source,)
-        self.calls.append(Call(BOOK, reads, (), (array, first, len(targets), at)))
+        if isinstance(source, float):
+            share, side, portion = factors
+            value = source * share if side == 0.0 else max(source * share * side, 0.0)
+            if value * portion == 0.0:
+                return
+            source, factors = self._constant(value * portion), WHOLE
+        self.calls.append(Call(BOOK, (), (), (len(self.bookings),)))
+        self.bookings.append(Booking(source, factors, targets))
 
     # --- finished ---
 
     def finish(self, wanted: Sequence[Any]) -> Player:
         """Ready to be played; the arrays ``wanted`` come out of it."""
         numbers = [self._known[id(array)] for array in wanted]
-        booked = {(x.table, x.line) for x in self.targets}
-        every = ((table, line) for table, lines in enumerate(self.tables) for line in range(lines))
-        self.add_booking(0.0, (1.0, 0.0, 1.0), [Target(*one, 1.0) for one in every if one not in booked])
+        self.calls = [*self._at_once(), self.sheet.clear(self.tables)]
         places, size = self._places(set(numbers))
         self._known.clear()
         self._alive.clear()
         return Player(self, numbers, places, size)
+
+    def _at_once(self) -> Iterator[Call]:
+        """The calls, bookings that follow each other as one."""
+        for books, calls in groupby(self.calls, lambda call: call.kind == BOOK):
+            if books:
+                yield self.sheet.add([self.bookings[call.detail[0]] for call in calls])
+            else:
+                yield from calls
 
     def _places(self, wanted: set[int]) -> tuple[dict[int, int], int]:
         """A place in memory for each array made; again, once what was there is not needed any more."""
@@ -199,7 +267,14 @@ class Player:
         )  # fmt: skip
         self.wide, self.kept = np.array(tape.wide, dtype=np.intp), np.array(tape.kept, dtype=np.intp)
         self.numbers = np.array(tape.numbers)
-        self.targets = _targets(tape.targets)
+        sheet = tape.sheet
+        self.factors = np.array(sheet.factors).reshape(-1, 3)
+        self.lines = np.array(sheet.lines, dtype=np.int64).reshape(-1, 5)
+        self.terms = np.array([place for place, _ in sheet.terms], dtype=np.int64)
+        self.signs = np.array([sign for _, sign in sheet.terms])
+        self.at_once = max(
+            (call.detail[1] - call.detail[0] for call in tape.calls if call.kind == BOOK), default=0
+        )
         self.constants = [float.fromhex(text) for text in tape.constants]
         own = dict.fromkeys(x for x in wanted if tape.kinds[x][0] == "made")
         places = {**places, **{number: size + i for i, number in enumerate(own)}}
@@ -213,12 +288,11 @@ class Player:
             where[number] = places[number] if what == "made" else first[what] + which
         self.wanted = [int(where[x]) for x in wanted]
         self.wide, self.kept = where[self.wide], where[self.kept]
+        self.amounts = where[np.array(sheet.amounts, dtype=np.intp)]
         for call in self.calls:
             if call[0] == COUNT:
                 call[1:3] = [where[x] if x != NOTHING else x for x in call[1:3]]
                 call[4] = where[call[4]]
-            elif call[0] == BOOK and call[1] != NOTHING:
-                call[1] = where[call[1]]
 
     def play(
         self, outside: Sequence[NDArray[np.float64]], lucks: Sequence[Luck | Quantile],
@@ -229,10 +303,9 @@ class Player:
         Every line of every table is written, whatever stood in it.
         """
         count = len(paths)
-        places = np.empty((self.size, count))
-        made = [np.empty(count) for _ in range(self.made)]
-        constants = [np.full(count, value) for value in self.constants]
-        arrays = [*places, *made, *outside, *constants, *tables]
+        made, constants = _apart(self.size + self.made, count), _apart(len(self.constants), count)
+        constants[:] = np.array(self.constants)[:, None]
+        arrays = [*made, *outside, *constants, *tables]
         objects = np.array(list(map(id, arrays)), dtype=np.uintp)
         keys = np.array(
             [(x.key0, x.key1, x.period) if isinstance(x, Luck) else (0, 0, 0) for x in lucks],
@@ -244,21 +317,22 @@ class Player:
         fast = loaded_compiled()
         assert fast is not None
         done = fast.play_tape(
-            self.calls, self.numbers, self.targets, objects, objects[self.wide], objects[self.kept], keys,
-            _addresses(spread), _addresses(scores), np.ascontiguousarray(paths, dtype=np.uint64),
-            self.first_table, moved, np.empty(self.scalars), CHUNK,
+            self.calls, self.numbers, (self.amounts, self.factors, self.lines, self.terms, self.signs),
+            objects, objects[self.wide], objects[self.kept], keys, _addresses(spread), _addresses(scores),
+            np.ascontiguousarray(paths, dtype=np.uint64), self.first_table, moved, np.empty(self.scalars),
+            np.empty((self.at_once, 2 * CHUNK)), CHUNK,
         )  # fmt: skip
         return [arrays[at] for at in self.wanted] if done else None, moved
 
 
-def _targets(targets: Sequence[Target]) -> NDArray[np.int64]:
-    """Table, line, sign, and 1 where it is the first that is booked in that line."""
-    seen: set[tuple[int, int]] = set()
-    found = np.zeros((len(targets), 4), dtype=np.int64)
-    for i, (table, line, sign) in enumerate(targets):
-        found[i] = table, line, sign, (table, line) not in seen
-        seen.add((table, line))
-    return found
+def _apart(arrays: int, paths: int) -> NDArray[np.float64]:
+    """Empty arrays ``(array, path)`` that begin at unlike places of a page of memory.
+
+    A processor that tells addresses apart by their last twelve bits takes what is loaded from one array for
+    what was just stored in another, and waits: twice the time for a row.
+    """
+    whole = -(-paths // PAGE) * PAGE
+    return np.empty((arrays, whole + OFF))[:, :paths]
 
 
 def _scores(u: NDArray[np.float64]) -> NDArray[np.float64]:
