@@ -122,9 +122,8 @@ class Kept:
         """Put a block in its place."""
         paths = slice(block.first, block.first + block.count)
         with self._lock:
+            self._make_room(block.figures)
             for key, values in block.figures.items():
-                if key not in self.figures:
-                    self.figures[key] = np.zeros((*values.shape[:-1], self.paths))
                 self.figures[key][..., paths] = values
             if block.flows:
                 sums = np.stack(list(block.flows.values())).transpose(2, 0, 1, 3)
@@ -136,6 +135,15 @@ class Kept:
                 self._moments.add(block.first // UNIT, block.reduced.keys, block.reduced.moments)
                 for key, one in block.reduced.sketches():
                     self._sketch(key, one)
+
+    def _make_room(self, figures: Mapping[Key, Array]) -> None:
+        """Noughts for figures that are new, in one piece of memory: fewer page faults."""
+        shapes: dict[tuple[int, ...], list[Key]] = {}
+        for key, values in figures.items():
+            if key not in self.figures:
+                shapes.setdefault(values.shape[:-1], []).append(key)
+        for shape, keys in shapes.items():
+            self.figures.update(zip(keys, np.zeros((len(keys), *shape, self.paths)), strict=True))
 
     def _sketch(self, key: Key, one: Sketch) -> None:
         """Put a sketch with the others of its figure; merge them once those that wait weigh as much."""

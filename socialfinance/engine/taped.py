@@ -195,7 +195,7 @@ class _Writer(RowWatcher):
         which = next(i for i, one in enumerate(self.ledgers) if one is ledger)
         for one in bookings:
             amount = amounts[one.place]
-            if type(amount) in NUMBERS and amount == 0.0 and one.leg is None:
+            if type(amount) in NUMBERS and amount == 0.0:
                 continue
             if isinstance(amount, np.ndarray) and self.tape.number_of(amount) is None:
                 raise _CannotError

@@ -122,6 +122,17 @@ def _call(
     return types.void(word, word, word, word, word, number, number), emit
 
 
+@_intrinsic
+def _of(typing: Any, function: Any, x: Any) -> Any:
+    """Call a function of a number by its address."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        form = ir.FunctionType(ir.DoubleType(), [ir.DoubleType()])
+        return builder.call(builder.inttoptr(args[0], form.as_pointer()), args[1:])
+
+    return types.float64(types.uint64, types.float64), emit
+
+
 @part
 def _words(key0: Any, key1: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> Any:
     for _ in range(_ROUNDS):
@@ -499,16 +510,15 @@ def uniform_rows(
 ) -> None:
     """``luck.uniform`` for the periods from ``first`` on, into the rows of ``block``; both contiguous."""
     row, rows = 0, len(block)
+    room = np.empty((4, paths.size if rows % 4 or first % _4 else 0))
     while row < rows:
         four, skip = (first + U(row)) // _4, int((first + U(row)) % _4)
         take = min(4 - skip, rows - row)
         if take == 4:
             _four_rows(key0, key1, four, paths, block, row, _WIDE)
         else:
-            for i in range(paths.size):
-                drawn = _words(key0, key1, paths[i] + _1, four, _0, _0)
-                for k in range(take):
-                    block[row + k, i] = _unit(drawn[skip + k])
+            _four_rows(key0, key1, four, paths, room, 0, _WIDE)
+            block[row : row + take] = room[skip : skip + take]
         row += take
 
 
@@ -629,14 +639,17 @@ def _from_cumulants(n: Any, p: Any, z: Any) -> Any:
 def _quantile_between(
     n: Any, step_n: Any, p: Any, step_p: Any, u: Any, score: Any, into: Any, first: Any, last: Any
 ) -> Any:
-    """``quantiles.binomial``, near where there is a ``score``; False where a count is to be searched for."""
+    """``quantiles.binomial``, near where there is a normal ``score``, Phi^-1 as a function's address.
+
+    False where a count is to be searched for.
+    """
     for i in range(first, last):
         at_n, at_p = _get(n, i * step_n), _get(p, i * step_p)
         counted = _binomial(at_n, at_p, _get(u, i), score != _0)
         if counted < 0.0:
             if score == _0:
                 return False
-            people, z = np.floor(at_n + 0.5), _get(score, i)
+            people, z = np.floor(at_n + 0.5), _of(score, _get(u, i))
             if at_p > 0.5:
                 counted = people - _from_cumulants(people, 1.0 - at_p, -z)
             else:
@@ -776,8 +789,8 @@ def play_tape(
     """All calls of a ``tape``, ``chunk`` paths at a time; a rest of under half a chunk goes along.
 
     ``uniforms`` has, by luck, the address of those whose quantile counts people, nought where people have
-    keys, and ``scores`` that of their normal scores where counts may be near. False where a count is to be
-    searched for: what was written so far is then of no use.
+    keys, and ``scores`` that of Phi^-1 where counts may be near. False where a count is to be searched for:
+    what was written so far is then of no use.
     """
     data = np.empty(objects.size, dtype=np.uint64)
     for i in range(objects.size):

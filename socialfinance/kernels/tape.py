@@ -14,6 +14,7 @@ stands for an array is *constant*; what is booked goes into *tables* ``(line, pa
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -312,13 +313,14 @@ class Player:
             dtype=np.uint64,
         ).reshape(-1, 3)
         spread = [None if isinstance(x, Luck) else np.ascontiguousarray(x.u) for x in lucks]
-        scores = [_scores(x.u) if isinstance(x, Quantile) and x.near else None for x in lucks]
+        near = np.array([isinstance(x, Quantile) and x.near for x in lucks], dtype=np.uint64)
+        scores = near * np.uint64(_normal_score()) if near.any() else near
         moved = np.zeros(len(tables), dtype=np.bool_)
         fast = loaded_compiled()
         assert fast is not None
         done = fast.play_tape(
             self.calls, self.numbers, (self.amounts, self.factors, self.lines, self.terms, self.signs),
-            objects, objects[self.wide], objects[self.kept], keys, _addresses(spread), _addresses(scores),
+            objects, objects[self.wide], objects[self.kept], keys, _addresses(spread), scores,
             np.ascontiguousarray(paths, dtype=np.uint64), self.first_table, moved, np.empty(self.scalars),
             np.empty((self.at_once, 2 * CHUNK)), CHUNK,
         )  # fmt: skip
@@ -335,10 +337,12 @@ def _apart(arrays: int, paths: int) -> NDArray[np.float64]:
     return np.empty((arrays, whole + OFF))[:, :paths]
 
 
-def _scores(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    from scipy.special import ndtri
+@cache
+def _normal_score() -> int:
+    """The address of ``scipy.special.ndtri``."""
+    from numba.extending import get_cython_function_address
 
-    return np.ascontiguousarray(ndtri(u))
+    return int(get_cython_function_address("scipy.special.cython_special", "ndtri"))
 
 
 def _addresses(arrays: Sequence[NDArray[np.float64] | None]) -> NDArray[np.uint64]:
