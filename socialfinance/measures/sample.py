@@ -13,6 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from socialfinance.kernels.order import in_order
+
 Array = NDArray[np.float64]
 Chosen = NDArray[np.bool_] | NDArray[np.int64]
 Estimate = tuple[float | None, float | None]
@@ -83,11 +85,12 @@ class Equal:
         return float(values.std(ddof=1)) if len(values) > 1 else None
 
     def quantiles(self, values: Array, levels: Sequence[float]) -> list[Estimate]:
-        """Order statistics: see :func:`quantile`. No more of them than are asked for are put in order."""
+        """Order statistics: see :func:`quantile`."""
         n = len(values)
-        ranks = {rank for level in levels for rank in _ranks(n, level)} if n else set()
-        parted = np.partition(values, sorted(ranks)) if ranks else values
-        return [quantile(parted, level) for level in levels]
+        if n < 2:
+            return [quantile(values, level) for level in levels]
+        found = in_order(values, [rank for level in levels for rank in _ranks(n, level)])
+        return [(at, (high - low) / 2.0) for low, at, high in found.reshape(-1, 3).tolist()]
 
     def worst(self, values: Array, share: float) -> NDArray[np.int64]:
         """The first of all paths in order of value."""
