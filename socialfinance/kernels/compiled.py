@@ -518,7 +518,9 @@ def uniform_rows(
             _four_rows(key0, key1, four, paths, block, row, _WIDE)
         else:
             _four_rows(key0, key1, four, paths, room, 0, _WIDE)
-            block[row : row + take] = room[skip : skip + take]
+            for k in range(take):  # not by slices: those take a second longer to compile
+                for i in range(paths.size):
+                    block[row + k, i] = room[skip + k, i]
         row += take
 
 
