@@ -42,6 +42,7 @@ from socialfinance.kernels.tracing import Leaf
 from socialfinance.scenarios.points import COMMON, Points
 from tests.bench.reference import reference_fund
 from tests.contracts.test_contract_six import portfolio as everything
+from tests.engine.test_near import many
 from tests.fixtures import one_deal
 
 pytest.importorskip("numba")
@@ -124,6 +125,11 @@ def test_a_programme_that_does_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     true = {"distribution": "uniform", "low": -0.2, "high": 0.2}
     raw["deals"]["deal"]["programme"]["effect"]["true"] = true
     hold_to_numpy(Portfolio.model_validate(raw), monkeypatch)
+
+
+def test_near_counts_small_and_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quarters whose variance is on either side of that from which a normal score decides."""
+    hold_to_numpy(many(), monkeypatch)
 
 
 def test_a_fund_that_judges_its_deals_and_stands_behind_them(monkeypatch: pytest.MonkeyPatch) -> None:
