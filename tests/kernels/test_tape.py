@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from socialfinance.kernels.tape import CHUNK, WHOLE, Tape, Target
+from socialfinance.kernels.tape import CHUNK, NOTHING, WHOLE, Call, Tape, Target
 
 pytest.importorskip("numba")
 LINES = (3, 2, 2)
@@ -56,6 +56,7 @@ def test_what_is_booked_at_once_is_what_is_booked_one_by_one(paths: int) -> None
     for row in rows:
         for booked in row:
             tape.add_booking(*booked)
+        tape.calls.append(Call(NOTHING, (), (), ()))  # what comes next is not booked at once with these
     found = [np.full((lines, paths), np.nan) for lines in LINES]
     _, moved = tape.finish([]).play([a, b, nil], [], found, np.arange(paths, dtype=np.uint64))
     for mine, theirs in zip(found, one_by_one(rows, paths), strict=True):
