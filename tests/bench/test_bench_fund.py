@@ -130,12 +130,13 @@ def test_as_it_grows(page: PerformancePage) -> None:
     page.table(
         GROWTH,
         "Time of blocks of bonds goes as size to the power of this; 1 is in proportion. Fitted over three "
-        "sizes. Over the first few paths a deal's tape is written, once, in the first block.",
+        f"sizes, in deals and quarters over {PATHS:,} paths. Over the first few a deal's tape is written, "
+        "once, in the first block.",
         ("In", "Sizes", "Exponent"),
     )
     sizes: dict[str, tuple[tuple[int, ...], list[tuple[Portfolio, int]]]] = {
-        "deals": ((5, 10, 20), [(reference_fund(n), 8192) for n in (5, 10, 20)]),
-        "quarters": ((24, 40, 64), [(reference_fund(5, n), 8192) for n in (24, 40, 64)]),
+        "deals": ((5, 10, 20), [(reference_fund(n), PATHS) for n in (5, 10, 20)]),
+        "quarters": ((24, 40, 64), [(reference_fund(5, n), PATHS) for n in (24, 40, 64)]),
         "paths, the first few": (FEW, [(reference_fund(5), n) for n in FEW]),
         "paths": (MANY, [(reference_fund(5), n) for n in MANY]),
     }
