@@ -126,8 +126,6 @@ def run(
             return _play(known.script, structures, futures, level, ledgers)
         except _OtherDrawsError:
             pass  # this block goes through its rows
-        except _LargeCountError:
-            known.script, known.hopeless = None, True
     watcher = RowWatcher()
     outcomes = row_by_row.run(ready, structures, futures, level, ledgers, watcher)
     if watcher.all_compiled:
@@ -287,10 +285,6 @@ class _OtherDrawsError(Exception):
     """Draws are not of the kind that the tape was written with."""
 
 
-class _LargeCountError(Exception):
-    """A quantile of people that is not found by adding up."""
-
-
 def _play(
     script: _Script,
     structures: Sequence[ReadyStructure],
@@ -321,10 +315,8 @@ def _play(
     tables = [ledgers[which].unwritten(name, key) for which, name, key in script.tables]
     found, moved = script.player.play(arrays, lucks, tables, words)
     for (which, name, key), some in zip(script.tables, moved.tolist(), strict=True):
-        if found is None or not (some or name == "by_role"):
+        if not (some or name == "by_role"):
             del getattr(ledgers[which], name)[key]
-    if found is None:
-        raise _LargeCountError
     activity = [one.of(found) for one in script.activity]
     return [
         Outcome(structure.lowered, ledger, state.of(found), activity, futures, [])

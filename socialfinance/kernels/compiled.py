@@ -124,13 +124,15 @@ def _call(
 
 @_intrinsic
 def _of(typing: Any, function: Any, x: Any) -> Any:
-    """Call a function of a number by its address."""
+    """Call one of SciPy's functions, of a tuple of numbers, by its address."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        form = ir.FunctionType(ir.DoubleType(), [ir.DoubleType()])
-        return builder.call(builder.inttoptr(args[0], form.as_pointer()), args[1:])
+        given = [builder.extract_value(args[1], i) for i in range(x.count)]
+        skip = ir.IntType(32)  # Cython hands a last number to what Python may override; nobody reads it
+        form = ir.FunctionType(ir.DoubleType(), [*[ir.DoubleType()] * x.count, skip])
+        return builder.call(builder.inttoptr(args[0], form.as_pointer()), [*given, ir.Constant(skip, 0)])
 
-    return types.float64(types.uint64, types.float64), emit
+    return types.float64(types.uint64, x), emit
 
 
 @part
@@ -638,26 +640,53 @@ def _from_cumulants(n: Any, p: Any, z: Any) -> Any:
 
 
 @part
-def _quantile_between(
-    n: Any, step_n: Any, p: Any, step_p: Any, u: Any, score: Any, into: Any, first: Any, last: Any
-) -> Any:
-    """``quantiles.binomial``, near where there is a normal ``score``, Phi^-1 as a function's address.
+def _reached(k: Any, n: Any, p: Any, betainc: Any) -> Any:
+    """F(k) = I_(1 - p)(n - k, k + 1)."""
+    if k < 0.0:
+        return 0.0
+    return 1.0 if k >= n else _of(betainc, (n - k, k + 1.0, 1.0 - p))
 
-    False where a count is to be searched for.
-    """
+
+@part
+def _searched(n: Any, p: Any, u: Any, z: Any, betainc: Any) -> Any:
+    """``quantiles._searched`` of one path, step by step as there; ``z`` is the score of ``u``."""
+    guess = np.ceil(n * p + np.sqrt(n * p * (1.0 - p)) * z + (1.0 - 2.0 * p) * (z * z - 1.0) / 6.0 - 0.5)
+    high = min(max(guess, 0.0), n)
+    low, reach = high - 1.0, 1.0
+    while _reached(high, n, p, betainc) < u:
+        low, high, reach = high, high + reach, reach * 2.0
+    reach = 1.0
+    while low >= 0.0 and _reached(low, n, p, betainc) >= u:
+        low, high, reach = max(low - reach, -1.0), low, reach * 2.0
+    while high - low > 1.0:
+        middle = np.floor((low + high) / 2.0)
+        if _reached(middle, n, p, betainc) >= u:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+@part
+def _quantile_between(
+    n: Any, step_n: Any, p: Any, step_p: Any, u: Any, near: Any, scipy: Any, into: Any, first: Any, last: Any
+) -> None:
+    """``quantiles.binomial``; ``scipy`` has the addresses of Phi^-1 and of the incomplete beta function."""
+    ndtri, betainc = scipy
     for i in range(first, last):
-        at_n, at_p = _get(n, i * step_n), _get(p, i * step_p)
-        counted = _binomial(at_n, at_p, _get(u, i), score != _0)
+        at_n, at_p, share = _get(n, i * step_n), _get(p, i * step_p), _get(u, i)
+        counted = _binomial(at_n, at_p, share, near)
         if counted < 0.0:
-            if score == _0:
-                return False
-            people, z = np.floor(at_n + 0.5), _of(score, _get(u, i))
-            if at_p > 0.5:
-                counted = people - _from_cumulants(people, 1.0 - at_p, -z)
+            people, failing = np.floor(at_n + 0.5), at_p > 0.5
+            chance = 1.0 - at_p if failing else at_p
+            if near:
+                z = _of(ndtri, (share,))
+                counted = _from_cumulants(people, chance, -z if failing else z)
             else:
-                counted = _from_cumulants(people, at_p, z)
+                share = 1.0 - share if failing else share
+                counted = _searched(people, chance, share, _of(ndtri, (share,)), betainc)
+            counted = people - counted if failing else counted
         _put(into, i, counted)
-    return True
 
 
 @part
@@ -780,19 +809,19 @@ def play_tape(
     kept: NDArray[np.uintp],
     keys: Words,
     uniforms: Words,
-    scores: Words,
+    near: NDArray[np.bool_],
+    scipy: tuple[np.uint64, np.uint64],
     paths: Words,
     tables: int,
     moved: NDArray[np.bool_],
     out: NDArray[np.float64],
     work: NDArray[np.float64],
     chunk: int,
-) -> bool:
+) -> None:
     """All calls of a ``tape``, ``chunk`` paths at a time; a rest of under half a chunk goes along.
 
     ``uniforms`` has, by luck, the address of those whose quantile counts people, nought where people have
-    keys, and ``scores`` that of Phi^-1 where counts may be near. False where a count is to be searched for:
-    what was written so far is then of no use.
+    keys; ``near`` says where these may be near.
     """
     data = np.empty(objects.size, dtype=np.uint64)
     for i in range(objects.size):
@@ -822,11 +851,10 @@ def play_tape(
                 steps = int(call[1] >= 0), int(call[2] >= 0)
                 if uniforms[call[3]] == _0:
                     _count_between(n, steps[0], p, steps[1], key, paths, data[call[4]], first, last, _WIDE)
-                elif not _quantile_between(
-                    n, steps[0], p, steps[1], uniforms[call[3]], scores[call[3]], data[call[4]], first, last
-                ):
-                    return False
+                else:
+                    u, about = uniforms[call[3]], near[call[3]]
+                    into = data[call[4]]
+                    _quantile_between(n, steps[0], p, steps[1], u, about, scipy, into, first, last)
             else:
                 _book_between(call, sheet, data, tables, moved, paths.size, work, first, last)
         first = last
-    return True

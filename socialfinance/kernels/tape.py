@@ -298,7 +298,7 @@ class Player:
     def play(
         self, outside: Sequence[NDArray[np.float64]], lucks: Sequence[Luck | Quantile],
         tables: Sequence[NDArray[np.float64]], paths: NDArray[np.uint64],
-    ) -> tuple[list[NDArray[np.float64]] | None, NDArray[np.bool_]]:  # fmt: skip
+    ) -> tuple[list[NDArray[np.float64]], NDArray[np.bool_]]:  # fmt: skip
         """The arrays that were wanted, in order; and by table, whether anything but nil was booked in it.
 
         Every line of every table is written, whatever stood in it.
@@ -313,18 +313,18 @@ class Player:
             dtype=np.uint64,
         ).reshape(-1, 3)
         spread = [None if isinstance(x, Luck) else np.ascontiguousarray(x.u) for x in lucks]
-        near = np.array([isinstance(x, Quantile) and x.near for x in lucks], dtype=np.uint64)
-        scores = near * np.uint64(_normal_score()) if near.any() else near
+        near = np.array([isinstance(x, Quantile) and x.near for x in lucks], dtype=np.bool_)
+        scipy = _scipy() if any(x is not None for x in spread) else (np.uint64(0), np.uint64(0))
         moved = np.zeros(len(tables), dtype=np.bool_)
         fast = loaded_compiled()
         assert fast is not None
-        done = fast.play_tape(
+        fast.play_tape(
             self.calls, self.numbers, (self.amounts, self.factors, self.lines, self.terms, self.signs),
-            objects, objects[self.wide], objects[self.kept], keys, _addresses(spread), scores,
+            objects, objects[self.wide], objects[self.kept], keys, _addresses(spread), near, scipy,
             np.ascontiguousarray(paths, dtype=np.uint64), self.first_table, moved, np.empty(self.scalars),
             np.empty((self.at_once, 2 * CHUNK)), CHUNK,
         )  # fmt: skip
-        return [arrays[at] for at in self.wanted] if done else None, moved
+        return [arrays[at] for at in self.wanted], moved
 
 
 def _apart(arrays: int, paths: int) -> NDArray[np.float64]:
@@ -338,11 +338,12 @@ def _apart(arrays: int, paths: int) -> NDArray[np.float64]:
 
 
 @cache
-def _normal_score() -> int:
-    """The address of ``scipy.special.ndtri``."""
-    from numba.extending import get_cython_function_address
+def _scipy() -> tuple[np.uint64, np.uint64]:
+    """The addresses of ``scipy.special.ndtri`` and ``betainc`` of doubles: the bits of arrays."""
+    from numba.extending import get_cython_function_address as address
 
-    return int(get_cython_function_address("scipy.special.cython_special", "ndtri"))
+    module = "scipy.special.cython_special"
+    return np.uint64(address(module, "ndtri")), np.uint64(address(module, "__pyx_fuse_0betainc"))
 
 
 def _addresses(arrays: Sequence[NDArray[np.float64] | None]) -> NDArray[np.uint64]:
