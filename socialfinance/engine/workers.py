@@ -76,13 +76,15 @@ class _Crew:
         asked: deque[Task] = deque()
         told = False
         while True:
+            more = self._take(asked)
+            if not asked:
+                return
             try:
                 if not told:
                     worker.begin(self._work)
                     told = True
-                self._ask(worker, asked)
-                if not asked:
-                    return
+                for task in more:
+                    worker.ask(task)
                 answer = worker.answer()
             except Lost as lost:
                 self._put_back(asked, lost)
@@ -99,24 +101,25 @@ class _Crew:
                     self._ended = True  # before another thread comes with its own
                     raise
 
-    def _ask(self, worker: Worker, asked: deque[Task]) -> None:
-        """A task, and the next: a worker does not wait for what it gave to be taken up.
+    def _take(self, asked: deque[Task]) -> list[Task]:
+        """A task more for a worker, and the next: it does not wait for what it gave to be taken up.
 
         Towards the end there is no next, so that none waits for a worker while another has nothing to do.
         """
+        more: list[Task] = []
         while len(asked) < (1 if len(self._waiting) < self._count else AHEAD):
             try:
-                asked.append(self._waiting.popleft())
+                more.append(self._waiting.popleft())
             except IndexError:
-                return
-            worker.ask(asked[-1])
+                break
+            asked.append(more[-1])
+        return more
 
     def _put_back(self, asked: deque[Task], lost: Lost) -> None:
         """First in the queue, so that a task that kills whoever takes it is found out soon."""
-        if asked:
-            self._losses[asked[0]] += 1
-            if self._losses[asked[0]] >= LOSSES and not self._ended:
-                raise RunError(f"a worker process {lost}, {LESS}; {LOSSES} were lost over the same paths")
+        self._losses[asked[0]] += 1
+        if self._losses[asked[0]] >= LOSSES and not self._ended:
+            raise RunError(f"a worker process {lost}, {LESS}; {LOSSES} were lost over the same paths")
         while asked:
             self._waiting.appendleft(asked.pop())
 

@@ -75,6 +75,17 @@ def test_a_block_that_kills_every_worker_ends_the_run(monkeypatch: pytest.Monkey
     assert 3 <= len(started) <= 6
 
 
+def test_workers_that_are_gone_before_they_are_told_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each the loss counts against what it was to do: none is started for ever."""
+
+    def gone(self: workers.Worker, work: Work) -> None:
+        raise workers.Lost("ended with status 3")
+
+    monkeypatch.setattr(workers.Worker, "begin", gone)
+    with pytest.raises(RunError, match="3 were lost over the same paths"):
+        workers.Processes(2).run(work(), BLOCKS, never)
+
+
 def test_a_worker_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuses(*_: object, **__: object) -> object:
         raise OSError(11, "Resource temporarily unavailable")
