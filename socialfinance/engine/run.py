@@ -361,7 +361,7 @@ def _result(
 
 
 def measure_rows(kept: Kept, threads: int = 1) -> Iterable[Row]:
-    """Every figure's statistics, figures in order of their key; over ``threads``, as NumPy lets go of one."""
+    """Every figure's statistics, figures in order of their key, shared among ``threads``."""
     flows = kept.rows
 
     def of(key: Key) -> list[Row]:

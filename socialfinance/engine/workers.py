@@ -25,6 +25,10 @@ from socialfinance.engine.cases import DealCases
 from socialfinance.engine.executors import LESS, LOSSES, Done, Task, Work
 
 
+AHEAD = 2
+"""Tasks that a worker has at once: the one that it does, and the one that comes next."""
+
+
 class Processes:
     """At most so many processes on this machine, started for each run and ended with it."""
 
@@ -45,10 +49,6 @@ class Processes:
         finally:
             crew.end()  # before the threads are awaited: a signal may come as soon as the first of them runs
             threads.shutdown()
-
-
-AHEAD = 2
-"""Tasks that a worker has at once: the one that it does, and the one that comes next."""
 
 
 class _Crew:
