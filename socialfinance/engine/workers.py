@@ -24,7 +24,6 @@ from socialfinance.engine.accumulate import Block
 from socialfinance.engine.cases import DealCases
 from socialfinance.engine.executors import LESS, LOSSES, Done, Task, Work
 
-
 AHEAD = 2
 """Tasks that a worker has at once: the one that it does, and the one that comes next."""
 
