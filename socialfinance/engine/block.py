@@ -117,7 +117,7 @@ def run_block(ready: ReadyPortfolio, seed: int, first: int, count: int, compare:
         futures = futures_of(deal, drawn(deal, common, seed, paths), common)
         level = price_level(deal, common)
         ledger = ledger_of(ready, deal, position, count)
-        own = run(deal, (deal.own,), futures, level, (ledger,), whole)[0]
+        own = run(deal, (deal.own,), futures, level, (ledger,), whole, ready.long)[0]
         if position is not None or mixes > 1:  # nobody else holds on to a deal's tables
             held_alone = None if position is None else alone(ready, position, own)
             met.append(Met(deal, *own.ledger.of_role("investor"), held_alone))
@@ -191,7 +191,7 @@ def _varied(
     net = invested(own.ledger)
     if changed.any():
         fewer = cut(list(level), changed)
-        again = _run_one(deal, deal.varied, futures.on(changed), fewer, int(changed.sum()))
+        again = _run_one(deal, deal.varied, futures.on(changed), fewer, int(changed.sum()), ready.long)
         for key, values in deal_figures(ready, deal, again, VARIED).items():
             figures[key] = figures[key].copy() if key in figures else np.zeros(count)
             figures[key][changed] = values
@@ -200,10 +200,10 @@ def _varied(
 
 
 def _run_one(
-    deal: ReadyDeal, structure: ReadyStructure, futures: Futures, level: Sequence[Any], paths: int
+    deal: ReadyDeal, structure: ReadyStructure, futures: Futures, level: Sequence[Any], paths: int, long: bool
 ) -> Outcome:
     ledger = Ledger(deal.calendar.year_of_row, paths)
-    return run(deal, (structure,), futures, level, (ledger,))[0]
+    return run(deal, (structure,), futures, level, (ledger,), long=long)[0]
 
 
 def deal_figures(
@@ -291,7 +291,7 @@ def _compared(
     Net cost by year goes into the sums over all deals.
     """
     ledgers = [Ledger(deal.calendar.year_of_row, paths) for _ in deal.comparators]
-    others = run(deal, deal.comparators, futures, level, ledgers)
+    others = run(deal, deal.comparators, futures, level, ledgers, long=ready.long)
     lives = [lives_of(other.ledger, ready.discount, deal.first_row) for other in others]
     council = deal.council
     found: dict[Key, Array] = {}

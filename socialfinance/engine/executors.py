@@ -77,19 +77,20 @@ class Work:
 
     def __reduce__(self) -> tuple[Any, ...]:
         ready = self.ready
-        return _arrived, (ready.portfolio, ready.past, ready.points, self.seed, self.compare, self.keep)
+        of_run = (ready.points, ready.long)
+        return _arrived, (ready.portfolio, ready.past, of_run, self.seed, self.compare, self.keep)
 
 
 def _arrived(
     portfolio: Portfolio,
     past: Mapping[str, Past],
-    points: Serves | None,
+    of_run: tuple[Serves | None, bool],
     seed: int,
     compare: bool,
     keep: Keep,
 ) -> Work:
-    ready = observed(prepare(portfolio), past).ready
-    return Work(replace(ready, points=points), seed, compare, keep)
+    ready, (points, long) = observed(prepare(portfolio), past).ready, of_run
+    return Work(replace(ready, points=points, long=long), seed, compare, keep)
 
 
 class Executor(Protocol):

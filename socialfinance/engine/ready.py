@@ -128,6 +128,8 @@ class ReadyPortfolio:
     """what serves the draws made once a path; None where each has its own stream"""
     past: Mapping[str, Any] = field(default_factory=dict)
     """by deal: what was returned of the quarters that are over (``engine/observed.py``)"""
+    long: bool = False
+    """whether so many paths are run that compiling for them pays (``engine/taped.py``)"""
 
     @property
     def proposed(self) -> dict[str, Any]:

@@ -39,6 +39,8 @@ CHUNK = 8192
 """Paths a worker takes at once: large enough to hide Python's overhead, small enough for the cache."""
 WORTH_A_WORKER = 50_000
 """Paths x deals for each worker under which starting another process costs more than it saves."""
+LONG = 32_768
+"""Paths of a run from which deals go onto tapes before their first block."""
 BUCKETS = 4096
 """Buckets that a sketch is taken to have: a fund's figures had 1,300 on average over 8,192 paths."""
 BRIDGE_PATHS = 4096
@@ -106,7 +108,7 @@ def simulate(
     and are within 0.1% (their status begins with ``~``). Names of figures, ``[deal:]who.measure``, are kept
     by path beside sums. A figure that rows over all paths need (``fund_rows.py``) always is.
     """
-    ready, choice = prepare(fund), what_to_keep(keep)
+    ready, choice = replace(prepare(fund), long=paths >= LONG), what_to_keep(keep)
     if sampling == "auto" and not choice.everything:
         raise InputError(
             "cannot go with sampling 'auto', whose errors need every figure by set", field="keep",

@@ -1,11 +1,11 @@
 """A deal's rows on a block of paths, gone through natively once all of them are known.
 
-A deal takes the same way in every block. When all rows of one block ran compiled, or those of another deal
-of its kind did, the next one is preceded by a small block (``SMALL`` paths, thrown away) with a tape at its
-side; from then on the tape is played:
-draws are handed in, and the ledger, the last state and what is counted of each row come out, with the same
-bits. Whatever a tape cannot know is left to ``deal.run``: draws of another kind than those it was written
-with (a driver that turns from a number into draws), a journal, books, cash that was returned.
+A deal takes the same way in every block. Before the first block of a long run, in a short one once all rows
+have run compiled, small blocks (``SMALL`` paths, thrown away) run with a tape at their side, until all rows
+are known and compiled. From then on the tape is played: draws are handed in, and the ledger, the last state
+and what is counted of each row come out, with the same bits. Whatever a tape cannot know is left to
+``deal.run``: draws of another kind than those it was written with (a driver that turns from a number into
+draws), a journal, books, cash that was returned.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ from socialfinance.scenarios.sources import at
 
 SMALL = 256
 """Paths of the block that a tape is written with."""
-AT_ONCE = 4096
-"""Paths of a deal's first block from which a tape is tried before the deal went through its rows."""
+TRIES = 5
+"""Small blocks until all rows are known, if they ever are: what a row hands to the next is of another kind
+once it runs compiled."""
 NOT_KEPT = None
 """Stands in an activity for what nobody reads."""
 
@@ -84,7 +85,6 @@ class _Script(NamedTuple):
 class _Known:
     """How far it is with a deal under some structures, in this process."""
 
-    worth_writing: bool = False
     went_through: bool = False
     """all its rows have run compiled"""
     hopeless: bool = False
@@ -92,8 +92,6 @@ class _Known:
 
 
 _KNOWN: WeakKeyDictionary[ReadyDeal, dict[Any, _Known]] = WeakKeyDictionary()
-_COMPILED: set[Any] = set()
-"""Functions of a programme and its structures with which all rows of some deal have run compiled."""
 
 
 def run(
@@ -103,24 +101,22 @@ def run(
     level: Sequence[Any],
     ledgers: Sequence[Ledger],
     whole: bool = False,
+    long: bool = False,
     learn: bool = True,
 ) -> list[Outcome]:
     """``deal.run``, sooner; of activity only what is counted is there, unless ``whole``.
 
-    ``structures`` are the deal's own, with variation, or its comparators. Futures that are not those of the
-    deal itself are not to ``learn`` from: its tape is played for them where there is one.
+    ``structures`` are the deal's own, with variation, or its comparators. In a ``long`` run the deal goes
+    onto a tape at once, which takes about as long as 30,000 paths do without. Futures that are not those of
+    the deal itself are not to ``learn`` from: its tape is played for them where there is one.
     """
     if not _can_be_taped(structures, ledgers):
         return row_by_row.run(ready, structures, futures, level, ledgers)
     key = tuple(map(id, structures)), tuple((one.watched, one.watch) for one in ledgers), whole
-    functions = ready.programme.play, tuple(one.lowered.step for one in structures)
     all_known = _KNOWN.setdefault(ready, {})
-    known = all_known.get(key) or _Known(functions in _COMPILED and ledgers[0].paths >= AT_ONCE)
-    all_known[key] = known
-    if known.worth_writing and learn:
-        known.worth_writing = False
-        known.script = _written(ready, structures, futures, level, ledgers, whole)
-        known.hopeless = known.script is None and known.went_through
+    known = all_known.setdefault(key, _Known())
+    if known.script is None and not known.hopeless and learn and (long or known.went_through):
+        _write(known, ready, structures, futures, level, ledgers, whole)
     if known.script is not None:
         try:
             return _play(known.script, structures, futures, level, ledgers)
@@ -129,9 +125,7 @@ def run(
     watcher = RowWatcher()
     outcomes = row_by_row.run(ready, structures, futures, level, ledgers, watcher)
     if watcher.all_compiled:
-        _COMPILED.add(functions)
         known.went_through = True
-        known.worth_writing = learn and known.script is None and not known.hopeless
     return outcomes
 
 
@@ -147,12 +141,13 @@ def _can_be_taped(structures: Sequence[ReadyStructure], ledgers: Sequence[Ledger
 # --- written -----------------------------------------------------------------------------------------
 
 
-class _CannotError(Exception):
-    """The way of this deal cannot be written down."""
-
-
 class _Writer(RowWatcher):
-    """At the side of a small block: keeps what is called, with what, and what is booked where."""
+    """At the side of a small block: keeps what is called, with what, and what is booked where.
+
+    It stops writing where a row does not run compiled, or holds what has no number.
+    """
+
+    at_once = writing = True
 
     def __init__(self, ledgers: Sequence[Ledger]) -> None:
         from socialfinance.kernels.tape import Tape
@@ -163,8 +158,15 @@ class _Writer(RowWatcher):
         self.outside: dict[int, tuple[list[int], Any]] = {}
         """by program: the places of the leaves handed from outside, and what takes them"""
 
+    def left_to_numpy(self) -> None:
+        """A row did not run compiled."""
+        super().left_to_numpy()
+        self.writing = False
+
     def ran(self, given: tuple[Any, ...], run: Any, ran: Any) -> None:
         """A program: number what it is handed from outside, then put it on the tape."""
+        if not self.writing:
+            return
         flat = ran.values[0]
         if id(run) not in self.outside:  # a program is for nested tuples of one shape
             numbered = maker(given)(range(len(flat)))
@@ -183,10 +185,12 @@ class _Writer(RowWatcher):
         self.handed.append(
             _Handed(take, numbers, tuple(flat[places[i]] for i in numbers), tuple(arrays), tuple(lucks))
         )
-        for leaf in run.wide:
-            if isinstance(flat[leaf], np.ndarray) and self.tape.number_of(flat[leaf]) is None:
-                raise _CannotError
-        self.tape.add_program(run, ran)
+        self.writing = all(self.has_number(flat[leaf]) for leaf in run.wide)
+        if self.writing:
+            self.tape.add_program(run, ran)
+
+    def has_number(self, x: Any) -> bool:
+        return not isinstance(x, np.ndarray) or self.tape.number_of(x) is not None
 
     def booked(self, ledger: Ledger, row: int, bookings: Sequence[Booking], amounts: Sequence[Any]) -> None:
         """The amounts of a row."""
@@ -195,8 +199,9 @@ class _Writer(RowWatcher):
             amount = amounts[one.place]
             if type(amount) in NUMBERS and amount == 0.0:
                 continue
-            if isinstance(amount, np.ndarray) and self.tape.number_of(amount) is None:
-                raise _CannotError
+            self.writing = self.writing and self.has_number(amount)
+            if not self.writing:
+                return
             if one.leg is not None:
                 self._book(which, amount, one, 1.0, ledger.noted(row, one.leg))
             for payer, payee, part, why in one.between:
@@ -228,6 +233,17 @@ def _drawn(now: Any) -> tuple[Any, ...]:
     return tuple(x for name, x in zip(now._fields, now, strict=True) if name != "due")
 
 
+def _write(known: _Known, *block: Any) -> None:
+    """Small blocks until there is a tape, or nothing new is seen."""
+    for _ in range(TRIES):
+        known.script, writer = _written(*block)
+        if known.script is not None:
+            return
+        if not writer.watched:
+            break
+    known.hopeless = True
+
+
 def _written(
     ready: ReadyDeal,
     structures: Sequence[ReadyStructure],
@@ -235,27 +251,24 @@ def _written(
     level: Sequence[Any],
     ledgers: Sequence[Ledger],
     whole: bool,
-) -> _Script | None:
-    """Some paths of the block run with a tape at their side; None where that cannot be."""
+) -> tuple[_Script | None, _Writer]:
+    """Some paths of the block run with a tape at their side; no script where that cannot be."""
     chosen = np.arange(ledgers[0].paths) < SMALL
     small = [ledger.like(int(chosen.sum())) for ledger in ledgers]
     fewer = [x[..., chosen] if isinstance(x, np.ndarray) else x for x in level]
     writer = _Writer(small)
-    try:
-        outcomes = row_by_row.run(ready, structures, futures.on(chosen), fewer, small, writer)
-    except _CannotError:
-        return None
-    if not writer.all_compiled:
-        return None
+    outcomes = row_by_row.run(ready, structures, futures.on(chosen), fewer, small, writer)
+    if not writer.writing:
+        return None, writer
     wanted: list[Any] = []
     read = None if whole else ready.programme.read
     activity = [_found(_read(done, read), wanted) for done in outcomes[0].activity]
     states = [_found(outcome.state, wanted) for outcome in outcomes]
-    if any(writer.tape.number_of(array) is None for array in wanted):
-        return None
+    if not all(map(writer.has_number, wanted)):
+        return None, writer
     player = writer.tape.finish(wanted)
     over = len(ready.programme.known) - 1
-    return _Script(player, over, writer.handed, list(writer.tables), activity, states)
+    return _Script(player, over, writer.handed, list(writer.tables), activity, states), writer
 
 
 def _read(done: Any, read: Sequence[str] | None) -> Any:

@@ -7,6 +7,7 @@ Import this module only inside a function: it imports Numba (optional, a quarter
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -41,8 +42,11 @@ def part(function: F) -> F:
 
 
 def kernel(function: F) -> F:
-    """Compile a kernel that Python calls, and keep it on disk."""
-    return cast("F", numba.njit(nogil=True, error_model="numpy", cache=True)(function))
+    """Compile a kernel that Python calls, and keep it on disk; in this process alone where none takes it."""
+    try:
+        return cast("F", numba.njit(nogil=True, error_model="numpy", cache=True)(function))
+    except RuntimeError:  # Numba found no directory to write to
+        return part(function)
 
 
 def _intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -858,3 +862,9 @@ def play_tape(
             else:
                 _book_between(call, sheet, data, tables, moved, paths.size, work, first, last)
         first = last
+
+
+def kept_in() -> Path | None:
+    """The directory in which Numba keeps these kernels; None where nothing can be written."""
+    path = cast("Any", count_paths).stats.cache_path
+    return None if path is None else Path(path)

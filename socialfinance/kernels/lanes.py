@@ -4,8 +4,7 @@ A traced program is cut where people are counted: each *stage* between two round
 over paths, in vectors of ``LANES``. What it hands on to a later stage goes through an array. LLVM is given
 every operation as it stands (nothing is reassociated or fused), so the bits are NumPy's.
 
-A program of some 500 operations compiles in a few hundredths of a second, so none is kept on disk, where it
-could go stale.
+A program of some 500 operations compiles in a few hundredths of a second, once: ``machine_code`` keeps it.
 
 Import this module only inside a function: it imports llvmlite, which comes with Numba.
 """
@@ -16,14 +15,14 @@ import ctypes
 import struct
 from collections.abc import Sequence
 from functools import cache
-from threading import Lock
 from typing import Any, NamedTuple
 
-import llvmlite.binding as llvm
 import numpy as np
 from numpy.typing import NDArray
 
 from socialfinance.kernels import luck
+from socialfinance.kernels.backend import loaded_compiled
+from socialfinance.kernels.machine_code import NAME, Machine
 from socialfinance.kernels.tracing import Node, Program, number, reads
 
 LANES = 8
@@ -33,8 +32,6 @@ BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 DATA = object.__basicsize__
 """Bytes from the address of an array to that of its numbers' address: NumPy's C interface has it right behind
 the head that every object has."""
-NAME = "stage_of_"
-"""What functions are called until the program has a number."""
 
 
 class Plan(NamedTuple):
@@ -265,34 +262,6 @@ def _constant(value: Any, wide: bool) -> str:
 # --- as machine code -------------------------------------------------------------------------------
 
 
-class Machine:
-    """The processor at hand, and everything compiled for it in this process."""
-
-    def __init__(self) -> None:
-        known = np.zeros(1)
-        if ctypes.c_void_p.from_address(id(known) + DATA).value != _address(known):
-            raise RuntimeError("arrays are laid out in a way that is not known")
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        self.target = llvm.Target.from_default_triple().create_target_machine(
-            cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=1,
-            reloc="pic", codemodel="jitdefault", jit=True,
-        )  # fmt: skip
-        self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self.target)
-        self.made, self.one_at_a_time = 0, Lock()
-
-    def addresses(self, source: str, stages: int) -> list[int]:
-        """Compile a module; where its functions stand."""
-        with self.one_at_a_time:
-            self.made += 1
-            name = f"program_{self.made}_"
-            module = llvm.parse_assembly(source.replace(NAME, name))
-            module.verify()
-            self.engine.add_module(module)
-            self.engine.finalize_object()
-            return [self.engine.get_function_address(f"{name}{stage}") for stage in range(stages)]
-
-
 class Compiled:
     """A program that runs: called with the leaves that its function is handed, it gives what comes out."""
 
@@ -388,11 +357,30 @@ def _array(x: Any, paths: int) -> NDArray[np.float64]:
 
 @cache
 def machine() -> Machine:
-    """The processor at hand, asked once."""
-    return Machine()
+    """The processor at hand, asked once; programs are kept where Numba keeps its kernels."""
+    known = np.zeros(1)
+    if ctypes.c_void_p.from_address(id(known) + DATA).value != _address(known):
+        raise RuntimeError("arrays are laid out in a way that is not known")
+    fast = loaded_compiled()
+    return Machine(None if fast is None else fast.kept_in())
+
+
+class Draft:
+    """A program in LLVM's language, on its way to machine code."""
+
+    def __init__(self, program: Program) -> None:
+        self.program, self.cut = program, plan(program)
+        self.text = text(program, self.cut)
+
+    def at_hand(self) -> bool:
+        """Whether it need not be compiled any more."""
+        return machine().at_hand(self.text)
+
+    def compiled(self) -> Compiled:
+        """The program as machine code."""
+        return Compiled(self.program, self.cut, machine().addresses(self.text, self.cut.stages))
 
 
 def compiled(program: Program) -> Compiled:
     """The program as machine code."""
-    cut = plan(program)
-    return Compiled(program, cut, machine().addresses(text(program, cut), cut.stages))
+    return Draft(program).compiled()

@@ -66,6 +66,7 @@ class Variant:
         self.make = maker(program.shape)
         self.weight = 0
         """rows x paths it was good for so far"""
+        self.draft: Any = None
         self.run: Any = None
         """the machine code, once it is worth it"""
 
@@ -82,19 +83,22 @@ class Variant:
         return alike
 
     def machine_code(self, paths: int, all_worth_it: bool) -> Any:
-        """What runs it on a row, compiled where that has become worth it; None before."""
-        self.weight += paths
-        if self.run is None and self.weight >= (0 if all_worth_it else WORTH_COMPILING):
-            self._compile()
+        """What runs it on a row, where it is kept or has become worth compiling; None before."""
+        if self.run is None and self.weight != NEVER:
+            self.weight += paths
+            try:
+                self.run = self._run(all_worth_it or self.weight >= WORTH_COMPILING)
+            except (ImportError, RuntimeError):  # an LLVM that does not take it: NumPy goes on
+                self.weight = NEVER
         return self.run
 
-    def _compile(self) -> None:
-        try:
-            from socialfinance.kernels.lanes import compiled
+    def _run(self, worth_it: bool) -> Any:
+        if self.draft is None:
+            from socialfinance.kernels.lanes import Draft
 
-            self.run = compiled(self.program)
-        except (ImportError, RuntimeError):  # an LLVM that does not take it: NumPy goes on
-            self.weight = NEVER
+            self.draft = Draft(self.program)
+            worth_it = worth_it or self.draft.at_hand()
+        return self.draft.compiled() if worth_it else None
 
 
 def _picked(places: list[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
@@ -181,6 +185,10 @@ class Watcher:
     """Is told how the rows of a block ran."""
 
     all_compiled = True
+    at_once = False
+    """whether rows are watched, and programs compiled, however few paths ran before"""
+    watched = 0
+    """rows that had no program and were watched"""
 
     def left_to_numpy(self) -> None:
         """A row did not run compiled."""
@@ -208,7 +216,7 @@ class Through:
             flat = shape.leaves(given)
             variant = shape.variant(self.row, flat)
             if variant is not None:
-                run = variant.machine_code(self.paths, shape.all_worth_it())
+                run = variant.machine_code(self.paths, self.watcher.at_once or shape.all_worth_it())
                 if run is None:
                     self.watcher.left_to_numpy()
                     return self.function(*given)
@@ -217,7 +225,7 @@ class Through:
                 found: tuple[Any, ...] = variant.make(ran.comes_out)
                 return found
         self.watcher.left_to_numpy()
-        if shape.paths >= WORTH_WATCHING and not shape.left_alone:
+        if (shape.paths >= WORTH_WATCHING or self.watcher.at_once) and not shape.left_alone:
             self._watch(shape, given)
         return self.function(*given)
 
@@ -235,6 +243,7 @@ class Through:
         except UntraceableError:
             shape.left_alone = True
             return
+        self.watcher.watched += 1
         self.seen.append(kinds)
         self.example = self.example or rebuilt(given, iter(kinds))
 
