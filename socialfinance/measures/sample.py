@@ -7,7 +7,7 @@ independent of each other and alike.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -175,33 +175,44 @@ class InSets:
         z = float(ndtri(0.975))
         if len(values) == 0:
             return [(None, None)] * len(levels)
-        order = np.argsort(values)  # whatever the order of those that are equal, quantiles are the same
-        ordered = values[order]
-        reached = np.cumsum(self.weights[order]) / self.total
-
-        def at(level: Array) -> Array:
-            place = np.minimum(np.searchsorted(reached, level - 1e-9), len(ordered) - 1)
-            found: Array = ordered[place]
-            return found
-
+        at = self._inverse(values)
         wanted = np.asarray(levels, dtype=float)
         value = at(wanted)
-        of_f = self._errors_of_f(order, np.searchsorted(ordered, value, side="right"))
+        of_f = self._errors_of_f(values, value)
         error = (at(wanted + z * of_f) - at(wanted - z * of_f)) / (2.0 * z)
         return list(zip(value.tolist(), error.tolist(), strict=True))
 
-    def _errors_of_f(self, order: NDArray[np.int64], ends: NDArray[np.int64]) -> Array:
-        """Standard errors of the weight of the first so many paths in this order over all weight."""
+    def _inverse(self, values: Array) -> Callable[[Array], Array]:
+        """The least value at which F reaches a level; where all weigh alike, without an order of them all."""
+        n, alike = len(values), self.weights[0]
+
+        def at_place(level: Array) -> Array:
+            places = np.clip(np.ceil((level - 1e-9) * n) - 1.0, 0.0, n - 1.0).astype(np.int64)
+            return in_order(values, places.tolist())
+
+        if np.all(self.weights == alike):
+            return at_place
+        order = np.argsort(values)  # whatever the order of those that are equal, quantiles are the same
+        ordered, reached = values[order], np.cumsum(self.weights[order]) / self.total
+
+        def at(level: Array) -> Array:
+            found: Array = ordered[np.minimum(np.searchsorted(reached, level - 1e-9), n - 1)]
+            return found
+
+        return at
+
+    def _errors_of_f(self, values: Array, up_to: Array) -> Array:
+        """Standard errors of the weight of the paths with values up to each of ``up_to`` over all weight."""
         if self.count < 2:
-            return np.zeros(len(ends))
-        # weight by set between one end and the next, in one pass whatever the number of ends
-        part = np.zeros(len(order) + 1, dtype=np.int64)
-        np.add.at(part, ends, 1)
-        part = np.cumsum(part[:-1])
-        by_part = np.bincount(
-            part * self.count + self.member[order], self.weights[order], (len(ends) + 1) * self.count
-        ).reshape(-1, self.count)
-        first = np.cumsum(by_part, axis=0)[np.argsort(np.argsort(ends, kind="stable"), kind="stable")]
+            return np.zeros(len(up_to))
+        # weight by set between one of them and the next, in one pass however many there are
+        ends, place = np.unique(up_to, return_inverse=True)
+        part = np.zeros(len(values), dtype=np.int64)
+        for end in ends:  # for the few there are, sooner than a search by path
+            part += values > end
+        by_part = np.bincount(part * self.count + self.member, self.weights, (len(ends) + 1) * self.count)
+        by_part = by_part.reshape(-1, self.count)
+        first = np.cumsum(by_part, axis=0)[place]
         p = first.sum(axis=1, keepdims=True) / self.total
         apart = first - p * by_part.sum(axis=0)
         errors: Array = self._few() * apart.std(ddof=1, axis=1) / self.total
