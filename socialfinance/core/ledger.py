@@ -55,13 +55,12 @@ class Entry(NamedTuple):
     amount: float
 
 
-class Line(NamedTuple):
-    """A place in the ledger to which a payment is added."""
+class Place(NamedTuple):
+    """A table of the ledger in which a kind of payment is booked: added to the line of its row, or year."""
 
     table: str
     key: Any
-    line: int
-    """of the table: a row, or a year"""
+    yearly: bool
     sign: float
 
 
@@ -100,6 +99,7 @@ class Ledger:
         self.seen_rows: dict[str, NDArray[np.float64]] = {}
         self.books = books
         self.by_row: dict[tuple[str, str, str], NDArray[np.float64]] = {}
+        self._places: dict[tuple[str, str, str], tuple[Place, ...]] = {}
 
     def pay(self, row: int, payer: str, payee: str, amount: Any, why: str) -> None:
         """Book ``amount`` pounds (a float or ``(path,)``, never negative) from payer to payee."""
@@ -107,30 +107,37 @@ class Ledger:
             raise ValueError(f"{why!r} is not a reason the ledger knows")
         if isinstance(amount, float) and amount == 0.0:
             return
-        for table, key, line, sign in self.lines(row, payer, payee, why):
-            kept = self.table(table, key)
+        year = self.year_of_row[row]
+        for table, key, yearly, sign in self.places(payer, payee, why):
+            line = self.table(table, key)[year if yearly else row]
             if sign > 0.0:
-                kept[line] += amount
+                line += amount
             else:
-                kept[line] -= amount
+                line -= amount
         if self.journal is not None:
             self._write(row, (payer, payee, why), amount)
 
-    def lines(self, row: int, payer: str, payee: str, why: str) -> Iterator[Line]:
+    def places(self, payer: str, payee: str, why: str) -> tuple[Place, ...]:
         """Where a payment is added, or taken off."""
         key = (payer, payee, why)
-        yield Line("memo_by_year" if why in MEMO else "by_year", key, self.year_of_row[row], 1.0)
+        if key not in self._places:
+            self._places[key] = tuple(self._found(payer, payee, why))
+        return self._places[key]
+
+    def _found(self, payer: str, payee: str, why: str) -> Iterator[Place]:
+        key = (payer, payee, why)
+        yield Place("memo_by_year" if why in MEMO else "by_year", key, True, 1.0)
         if why not in MEMO:
-            yield Line("net", payer, row, -1.0)
-            yield Line("net", payee, row, 1.0)
+            yield Place("net", payer, False, -1.0)
+            yield Place("net", payee, False, 1.0)
         if why == "saving":
-            yield Line("saved", payee, row, 1.0)
+            yield Place("saved", payee, False, 1.0)
         elif why == "extra cost":
-            yield Line("saved", payer, row, -1.0)
+            yield Place("saved", payer, False, -1.0)
         if why in self.watched and (payer in self.watch or payee in self.watch):
-            yield Line("seen_rows", why, row, 1.0)
+            yield Place("seen_rows", why, False, 1.0)
         if payer in self.books or payee in self.books:
-            yield Line("by_row", key, row, 1.0)
+            yield Place("by_row", key, False, 1.0)
 
     def table(self, name: str, key: Any) -> NDArray[np.float64]:
         """One table of the ledger; of noughts where nothing was booked in it yet."""
@@ -176,15 +183,13 @@ class Ledger:
 
     def note(self, row: int, leg: Leg, amount: Any) -> None:
         """Keep a payment in cash under the roles of its leg, where they are watched."""
-        for table, key, line, _ in self.noted(row, leg):
-            self.table(table, key)[line] += amount
+        for table, key, _, _ in self.noted(leg):
+            self.table(table, key)[row] += amount
 
-    def noted(self, row: int, leg: Leg) -> Iterator[Line]:
+    def noted(self, leg: Leg) -> tuple[Place, ...]:
         """Where ``note`` adds a payment."""
-        if leg.reason not in MEMO:
-            for role, way in ((leg.payer, "paid"), (leg.payee, "received")):
-                if role in WATCHED:
-                    yield Line("by_role", (role, way), row, 1.0)
+        ways = ((leg.payer, "paid"), (leg.payee, "received")) if leg.reason not in MEMO else ()
+        return tuple(Place("by_role", way, False, 1.0) for way in ways if way[0] in WATCHED)
 
     def of_role(self, role: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What a watched role paid and received, ``(row, path)``, whoever fills it."""

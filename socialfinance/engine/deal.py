@@ -69,10 +69,11 @@ class Booking(NamedTuple):
 
 
 class RowWatcher(Watcher):
-    """Is told, too, what is booked."""
+    """Books, too, what a row pays."""
 
-    def booked(self, ledger: Ledger, row: int, bookings: Sequence[Booking], amounts: Sequence[Any]) -> None:
-        """The amounts of a row are about to be booked."""
+    def book(self, ledger: Ledger, row: int, bookings: Sequence[Booking], amounts: Sequence[Any]) -> None:
+        """The amounts of a row."""
+        _book(ledger, row, bookings, amounts)
 
 
 class Outcome(NamedTuple):
@@ -166,9 +167,7 @@ def periods(
             if ledger.journal is not None:
                 states.append(slot[0])
             next_orders = ordered if structure is structures[0] else next_orders
-            amounts = amounts_of(payments, did)
-            watcher.booked(ledger, row, booked, amounts)
-            _book(ledger, row, booked, amounts)
+            watcher.book(ledger, row, booked, amounts_of(payments, did))
         orders = next_orders
         if rationed:
             orders = orders._replace(

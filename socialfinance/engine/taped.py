@@ -10,14 +10,14 @@ draws), a journal, books, cash that was returned.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from socialfinance.core.ledger import Ledger, Line
+from socialfinance.core.ledger import Ledger, Leg
 from socialfinance.engine import deal as row_by_row
 from socialfinance.engine.deal import Booking, Outcome, RowWatcher, own_draws
 from socialfinance.engine.ready import ReadyDeal, ReadyStructure
@@ -155,6 +155,8 @@ class _Writer(RowWatcher):
         self.ledgers, self.tape = ledgers, Tape()
         self.handed: list[_Handed] = []
         self.tables: dict[tuple[int, str, Any], int] = {}
+        self.places: dict[Any, list[tuple[int, bool, float]]] = {}
+        """by ledger and payment: the tables in which it is booked, whether by year, and the sign"""
         self.outside: dict[int, tuple[list[int], Any]] = {}
         """by program: the places of the leaves handed from outside, and what takes them"""
 
@@ -192,8 +194,8 @@ class _Writer(RowWatcher):
     def has_number(self, x: Any) -> bool:
         return not isinstance(x, np.ndarray) or self.tape.number_of(x) is not None
 
-    def booked(self, ledger: Ledger, row: int, bookings: Sequence[Booking], amounts: Sequence[Any]) -> None:
-        """The amounts of a row."""
+    def book(self, ledger: Ledger, row: int, bookings: Sequence[Booking], amounts: Sequence[Any]) -> None:
+        """The amounts of a row, on the tape alone: nobody reads the ledger of a small block."""
         which = next(i for i, one in enumerate(self.ledgers) if one is ledger)
         for one in bookings:
             amount = amounts[one.place]
@@ -203,16 +205,26 @@ class _Writer(RowWatcher):
             if not self.writing:
                 return
             if one.leg is not None:
-                self._book(which, amount, one, 1.0, ledger.noted(row, one.leg))
+                self._book(amount, one, 1.0, row, self._places(which, one.leg))
             for payer, payee, part, why in one.between:
-                self._book(which, amount, one, part, ledger.lines(row, payer, payee, why))
+                self._book(amount, one, part, row, self._places(which, (payer, payee, why)))
 
-    def _book(self, which: int, amount: Any, one: Booking, part: float, lines: Iterator[Line]) -> None:
-        from socialfinance.kernels.tape import Target
-
-        targets = [Target(self._table(which, line.table, line.key), line.line, line.sign) for line in lines]
+    def _book(
+        self, amount: Any, one: Booking, part: float, row: int, places: Iterable[tuple[int, bool, float]]
+    ) -> None:
+        year = self.ledgers[0].year_of_row[row]
+        targets = [(table, year if yearly else row, sign) for table, yearly, sign in places]
         if targets:
             self.tape.add_booking(amount, (one.share, one.side, part), targets)
+
+    def _places(self, which: int, payment: Leg | tuple[str, str, str]) -> list[tuple[int, bool, float]]:
+        if (which, payment) not in self.places:
+            ledger = self.ledgers[which]
+            found = ledger.noted(payment) if isinstance(payment, Leg) else ledger.places(*payment)
+            self.places[which, payment] = [
+                (self._table(which, place.table, place.key), place.yearly, place.sign) for place in found
+            ]
+        return self.places[which, payment]
 
     def _table(self, which: int, name: str, key: Any) -> int:
         if (which, name, key) not in self.tables:

@@ -46,13 +46,18 @@ class Shelf:
         """Keep it: whole or not at all, whatever else writes there."""
         if self.directory is None:
             return
+        begun: str | None = None
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self.directory, delete=False) as file:
+                begun = file.name
                 file.write(hashlib.sha256(data).digest() + data)
-            os.replace(file.name, self.directory / f"{name}{SUFFIX}")
+            os.replace(begun, self.directory / f"{name}{SUFFIX}")
         except OSError:  # a directory or a disk that takes no more: the program runs, and is not kept
             self.directory = None
+            if begun is not None:
+                with contextlib.suppress(OSError):
+                    os.unlink(begun)
 
     def tidy(self) -> None:
         """Take the older half away where there are too many."""

@@ -34,14 +34,8 @@ NOTHING = -1
 Factors = tuple[float, float, float]
 """A share; which side, and the share of what is on it (see ``Tape.add_booking``)."""
 WHOLE: Factors = (1.0, 0.0, 1.0)
-
-
-class Target(NamedTuple):
-    """A line of a table to which an amount is added. Nothing stands in it before the first is."""
-
-    table: int
-    line: int
-    sign: float
+Target = tuple[int, int, float]
+"""A table, a line of it, and the sign with which an amount is added: to nothing, where it is the first."""
 
 
 class Booking(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,9 +16,10 @@ import pytest
 
 import socialfinance as sf
 from socialfinance.core.ledger import Ledger
-from socialfinance.engine import taped
+from socialfinance.engine import run, taped
 from socialfinance.engine.accumulate import Block
 from socialfinance.engine.block import run_block
+from socialfinance.engine.executors import Work
 from socialfinance.engine.ready import ReadyPortfolio, prepare
 from socialfinance.engine.run import simulate
 from socialfinance.engine.sampling import streams
@@ -188,6 +190,49 @@ def test_neither_chunk_nor_backend_matters(monkeypatch: pytest.MonkeyPatch) -> N
         assert made.measures_rows == plain.measures_rows
         assert made.flow_rows == plain.flow_rows
         assert (made.backend, plain.backend) == ("compiled", "numba")
+
+
+@pytest.mark.parametrize("name", ["edge-of-care", "demo-guaranteed-debt", "collective-impact-fund"])
+def test_deals_of_a_long_run_are_on_their_tapes_before_their_first_block(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing has been watched or compiled by then, whatever the thresholds; small blocks see to it."""
+    for threshold in ("WORTH_WATCHING", "WORTH_COMPILING", "WORTH_COMPILING_ALL"):
+        monkeypatch.setattr(quick, threshold, 10**12)
+    short = prepare(sf.load(name).portfolio)
+    ready = replace(short, long=True)
+    plain = on_numpy(monkeypatch, lambda: run_block(short, 3, 0, PATHS))
+    same(run_block(short, 3, 0, PATHS), plain)
+    assert all(known.script is None for known in known_of(short))
+    same(run_block(ready, 3, 0, PATHS), plain)
+    assert all(known.script is not None for known in known_of(ready))
+    with monkeypatch.context() as patch:  # and no row of a deal any more
+        patch.setattr(taped.row_by_row, "run", lambda *_: pytest.fail("rows"))
+        same(run_block(ready, 3, 0, PATHS), plain)
+
+
+def test_a_row_that_cannot_be_written_down_is_left_to_rows_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long run does not try again with every block."""
+    ready = replace(prepare(one_deal(prices={"outcome": 1.0})), long=True)
+    monkeypatch.setattr(quick, "trace", lambda *_: (_ for _ in ()).throw(quick.UntraceableError))
+    plain = on_numpy(monkeypatch, lambda: run_block(ready, 3, 0, PATHS, compare=False))
+    same(run_block(ready, 3, 0, PATHS, compare=False), plain)
+    (known,) = known_of(ready)
+    assert known.hopeless
+    monkeypatch.setattr(taped, "_written", lambda *_: pytest.fail("tried again"))
+    same(run_block(ready, 3, 0, PATHS, compare=False), plain)
+
+
+def test_a_run_is_long_from_a_number_of_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bits; and workers are told so."""
+    monkeypatch.setattr(run, "LONG", 512)
+    fund = one_deal(prices={"outcome": 1.0})
+    found = [simulate(fund, paths=1024, seed=5, workers=n, chunk=256) for n in (1, 2)]
+    monkeypatch.setattr(run, "LONG", 10**9)
+    rows = simulate(fund, paths=1024, seed=5, workers=1, chunk=256)
+    assert found[0].measures_rows == found[1].measures_rows == rows.measures_rows
+    work = Work(replace(prepare(fund), long=True), 5, False)
+    assert pickle.loads(pickle.dumps(work)).ready.long
 
 
 def known_of(ready: ReadyPortfolio) -> list[Any]:

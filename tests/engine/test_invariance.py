@@ -188,7 +188,7 @@ def test_variation_run_only_where_it_changes_anything_is_variation() -> None:
     for deal in ready.deals:
         assert deal.varied is not None
         futures = futures_of(deal, drawn(deal, common, 7, paths), common)
-        every = _run_one(deal, deal.varied, futures, price_level(deal, common), 600)
+        every = _run_one(deal, deal.varied, futures, price_level(deal, common), 600, long=False)
         for key, values in deal_figures(ready, deal, every, VARIED).items():
             assert np.array_equal(block.figures[key], values, equal_nan=True), key
         gain = [key for key in block.figures if key.deal == deal.name and key.measure == "gain"]

@@ -13,7 +13,7 @@ from socialfinance.kernels.tape import CHUNK, NOTHING, WHOLE, Call, Tape, Target
 pytest.importorskip("numba")
 LINES = (3, 2, 2)
 """of each table; in the last nothing is booked but nil"""
-NOTED = [Target(0, 1, 1.0), Target(1, 0, -1.0)]
+NOTED = [(0, 1, 1.0), (1, 0, -1.0)]
 Booked = tuple[Any, tuple[float, float, float], Sequence[Target]]
 
 
@@ -23,10 +23,10 @@ def bookings(a: np.ndarray, b: np.ndarray, nil: np.ndarray) -> list[list[Booked]
     first += [(b, (0.7, side, share), NOTED) for side in (1.0, -1.0) for share in (1.0, 0.4)]
     first += [(-3.0, (1.0, side, 0.5), NOTED) for side in (1.0, -1.0)]
     first += [
-        (a, (0.25, 0.0, 1.0), [Target(0, 0, 1.0)]),
-        (nil, WHOLE, [Target(0, 2, 1.0), Target(2, 0, 1.0)]),
+        (a, (0.25, 0.0, 1.0), [(0, 0, 1.0)]),
+        (nil, WHOLE, [(0, 2, 1.0), (2, 0, 1.0)]),
     ]
-    second: list[Booked] = [(b, WHOLE, [*NOTED, Target(1, 1, -1.0)]), (0.0, WHOLE, [Target(2, 1, 1.0)])]
+    second: list[Booked] = [(b, WHOLE, [*NOTED, (1, 1, -1.0)]), (0.0, WHOLE, [(2, 1, 1.0)])]
     return [first, second]
 
 

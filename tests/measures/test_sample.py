@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 from socialfinance.measures.figure import ByPath
@@ -71,9 +72,10 @@ def test_expected_shortfall_of_a_normal() -> None:
     assert error == pytest.approx(np.std(again, ddof=1) / 10.0, rel=0.35)
 
 
-def test_errors_of_quantiles_are_those_worked_out_one_by_one() -> None:
+@pytest.mark.parametrize("weights", [RNG.uniform(0.0, 2.0, 9_600), np.ones(9_600), np.full(9_600, 0.3)])
+def test_errors_of_quantiles_are_those_worked_out_one_by_one(weights: NDArray[np.float64]) -> None:
     """Levels in no order, two of them alike, many values equal: as by ``share`` and a search."""
-    weights, values = RNG.uniform(0.0, 2.0, 9_600), np.round(np.maximum(VALUES, 90.0))
+    values = np.round(np.maximum(VALUES, 90.0))
     sets, levels = InSets(weights, MEMBER, 24), (0.95, 0.05, 0.5, 0.95, 1.0, 0.99)
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(weights[order]) / weights.sum()
