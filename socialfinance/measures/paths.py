@@ -37,11 +37,13 @@ def investor_figures(
     drawn = paid in; received = came back; peak = the most it is out of pocket, max over rows of -(net so
     far), net = back - paid in; gain = received - drawn; loss = max(0, drawn - received), undiscounted;
     multiple = received / drawn; irr = (1 + q)^4 - 1 with sum of net / (1 + q)^row nil; npv at the discount
-    rate to the portfolio's row 0, ``first_row`` rows before the first of these.
+    rate to the portfolio's row 0, ``first_row`` rows before the first of these. What comes to no more than
+    half a penny over the life is the rounding of sums, and nil.
     """
     years = np.arange(len(back)) / 4
     factors = discount_factors(annual_discount, len(back)) * (1.0 + annual_discount) ** (-first_row / 4)
     weights = np.stack((np.ones(len(back)), years, factors))
+    paid_in, back = _in_money(paid_in), _in_money(back)
     drawn, paid_when, paid_pv = weighted_sums(paid_in, weights)
     received, back_when, back_pv = weighted_sums(back, weights)
     net = back - paid_in
@@ -60,6 +62,17 @@ def investor_figures(
         "life": ("years", _mean(back_when, received) - _mean(paid_when, drawn)),
         "below_cost_of_capital": ("share of paths", (present < -PENNY).astype(float)),
     }
+
+
+def _in_money(flows: Array) -> Array:
+    """Flows ``(row, path)``, nil on paths where all together come to no more than half a penny.
+
+    A waterfall of a vehicle without cash pays out what rounding left in it: without this, some of those who
+    lost everything have had something back, and a rate of return of -99.99%.
+    """
+    total = sum_rows(flows)
+    rounding = (total > 0.0) & (total <= PENNY)
+    return np.where(rounding, 0.0, flows) if rounding.any() else flows
 
 
 def fund_investors(paid_in: Array, back: Array, discount: float) -> dict[Key, Array]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from socialfinance.kernels.returns import OK, TOTAL_LOSS
 from socialfinance.measures.figure import ByPath
 from socialfinance.measures.paths import Key, investor_figures, life, payer_figures
 from socialfinance.measures.sample import quantile
@@ -129,3 +130,18 @@ def test_quantile_error_covers() -> None:
         assert value is not None
         assert error is not None
         assert abs(value - 0.95) < 4 * error
+
+
+def test_what_rounding_leaves_in_a_vehicle_is_nothing_back() -> None:
+    """£100 lost but for 1e-10: a total loss, as where nothing came back; half a penny more is a return."""
+    paid_in, back = np.zeros((2, 9, 4))
+    paid_in[0], back[8] = 100.0, (0.0, 1e-10, 0.006, 50.0)
+    figures = {name: values for name, (_, values) in investor_figures(paid_in, back, 0.035).items()}
+    assert figures["irr_status"].tolist() == [TOTAL_LOSS, TOTAL_LOSS, OK, OK]
+    assert figures["irr"][3] == pytest.approx(0.5 ** (1 / 2) - 1.0)
+    assert figures["received"].tolist() == [0.0, 0.0, 0.006, 50.0]
+    assert figures["loss"][:2].tolist() == [100.0, 100.0]
+    for name, values in figures.items():
+        assert np.array_equal(values[:1], values[1:2], equal_nan=True), name
+    figures = {name: values for name, (_, values) in investor_figures(back, paid_in, 0.035).items()}
+    assert figures["drawn"].tolist() == [0.0, 0.0, 0.006, 50.0]
