@@ -87,7 +87,9 @@ def test_a_run_that_is_ended_leaves_nothing(tmp_path, workers, sent, status, sai
         process.send_signal(sent)
         out, err = process.communicate(timeout=60)
 
-    assert (process.returncode, out, err) == (status, "", f"socialfinance: {said}\n")
+    # CPython ends by SIGINT itself where it came while an extension was imported: a shell says 130 of either
+    ended = 130 if process.returncode == -signal.SIGINT else process.returncode
+    assert (ended, out, err) == (status, "", f"socialfinance: {said}\n")
     assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
 
 
