@@ -218,13 +218,15 @@ class _Writer(RowWatcher):
             self.tape.add_booking(amount, (one.share, one.side, part), targets)
 
     def _places(self, which: int, payment: Leg | tuple[str, str, str]) -> list[tuple[int, bool, float]]:
-        if (which, payment) not in self.places:
+        by_role = isinstance(payment, Leg)  # a party may have the name of a role: then both are equal
+        key = which, by_role, payment
+        if key not in self.places:
             ledger = self.ledgers[which]
             found = ledger.noted(payment) if isinstance(payment, Leg) else ledger.places(*payment)
-            self.places[which, payment] = [
+            self.places[key] = [
                 (self._table(which, place.table, place.key), place.yearly, place.sign) for place in found
             ]
-        return self.places[which, payment]
+        return self.places[key]
 
     def _table(self, which: int, name: str, key: Any) -> int:
         if (which, name, key) not in self.tables:

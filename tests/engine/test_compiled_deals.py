@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import socialfinance as sf
-from socialfinance.core.ledger import Ledger
+from socialfinance.core.ledger import Ledger, Leg
 from socialfinance.engine import run, taped
 from socialfinance.engine.accumulate import Block
 from socialfinance.engine.block import run_block
@@ -221,6 +221,15 @@ def test_a_row_that_cannot_be_written_down_is_left_to_rows_for_good(monkeypatch:
     assert known.hopeless
     monkeypatch.setattr(taped, "_written", lambda *_: pytest.fail("tried again"))
     same(run_block(ready, 3, 0, PATHS, compare=False), plain)
+
+
+def test_a_party_with_the_name_of_a_role_is_booked_as_itself_on_a_tape() -> None:
+    """A leg from investor to provider, and a payment from a party called investor to one called provider."""
+    writer = taped._Writer([Ledger((0, 0, 1), 8)])
+    names = ("investor", "provider", "grant")
+    by_role, by_party = writer._places(0, Leg(*names)), writer._places(0, names)
+    assert (len(by_role), len(by_party)) == (1, 3)
+    assert not set(by_role) & set(by_party)
 
 
 def test_a_run_is_long_from_a_number_of_paths(monkeypatch: pytest.MonkeyPatch) -> None:
