@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from socialfinance.kernels.lanes import compiled
+from socialfinance.kernels.lanes import Draft
 from socialfinance.kernels.tracing import (
     Leaf,
     decided_by,
@@ -48,7 +48,7 @@ class Compiled:
 
     def _made(self, given: Any, kinds: list[Any], wide: set[int]) -> Any:
         program = trace(self.function, rebuilt(given, iter(kinds)), kinds, wide, {})
-        self.programs.append(((outline(given), wide), program, compiled(program)))
+        self.programs.append(((outline(given), wide), program, Draft(program).compiled()))
         return self.programs[-1][1:]
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.ledger import RESULTS, Ledger
 from socialfinance.engine import taped
 from socialfinance.engine.block import deal_figures, invested, investors
@@ -27,7 +28,7 @@ from socialfinance.funds.portfolio import Case
 from socialfinance.instruments.base import flat
 from socialfinance.kernels.luck import LUCK
 from socialfinance.kernels.returns import STATUS_NAMES
-from socialfinance.measures.paths import PENNY, Key, fund_investors, net_of, sum_rows
+from socialfinance.measures.paths import Key, fund_investors, net_of, sum_rows
 from socialfinance.measures.statistics import Row
 from socialfinance.programmes.futures import Futures, cut
 from socialfinance.scenarios.common import Common, Shock
@@ -124,7 +125,7 @@ def _break_even(ready: ReadyPortfolio, deal: ReadyDeal) -> float | None:
     for _ in range(2):
         scales = np.linspace(low, high, BREAK_EVEN_STEPS + 1)
         ledger = _priced_at(ready, deal, scales).ledger
-        enough = np.flatnonzero(invested(ledger).sum(axis=0) >= -PENNY)
+        enough = np.flatnonzero(invested(ledger).sum(axis=0) >= -HALF_A_PENNY)
         if not enough.size:
             return None
         least = int(enough[0])

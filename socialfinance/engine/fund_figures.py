@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.ledger import Ledger
 from socialfinance.engine.fund import Ran
 from socialfinance.engine.ready import ReadyPortfolio
 from socialfinance.engine.ready_fund import ReadyFund
 from socialfinance.measures.fund import at_year_ends, held_against, note_figures
-from socialfinance.measures.paths import PENNY, Key, by_year, guarantor_figures, investor_figures, sum_rows
+from socialfinance.measures.paths import Key, by_year, guarantor_figures, investor_figures, sum_rows
 
 Array = NDArray[np.float64]
 Figures = dict[str, tuple[str, Array]]
@@ -113,7 +114,7 @@ def _note(ready: ReadyPortfolio, fund: ReadyFund, ran: Ran, i: int) -> Figures:
         figures["owed_at_end"] = ("pounds", ran.state.owed[i])
     if note.repay_by is not None:
         row = ready.calendar.row_on_or_after(note.repay_by)
-        figures["late"] = ("share of paths", (ran.repaid[i][row] > PENNY).astype(float))
+        figures["late"] = ("share of paths", (ran.repaid[i][row] > HALF_A_PENNY).astype(float))
     return figures
 
 
@@ -144,7 +145,7 @@ def _whole(ready: ReadyPortfolio, fund: ReadyFund, ran: Ran) -> Figures:
         figures["claimed"] = ("pounds", claimed)
         figures["claims_met"] = ("pounds", met)
         figures["claims_not_met"] = ("pounds", claimed - met)
-        figures["pool_short"] = ("share of paths", (claimed - met > PENNY).astype(float))
+        figures["pool_short"] = ("share of paths", (claimed - met > HALF_A_PENNY).astype(float))
     if fund.fund.benchmark is not None:
         figures["ks_pme"] = ("times", held_against(paid, back, fund.fund.benchmark.annual))
     return figures

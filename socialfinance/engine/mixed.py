@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.engine.fund import Alone, run_fund
 from socialfinance.engine.fund_figures import life_figures
 from socialfinance.engine.ready import ReadyDeal, ReadyPortfolio, add_rows
-from socialfinance.measures.paths import PENNY, Key, fund_investors
+from socialfinance.measures.paths import Key, fund_investors
 from socialfinance.scenarios.common import Common
 from socialfinance.scenarios.points import places
 
@@ -72,7 +73,7 @@ def _bodies(
             found[key] = np.sum([figures[one][path[deal.draws][1:]] for deal, one in mine.items()], axis=0)
             if key.measure == "net_cost":
                 never = key._replace(measure="never_pays_for_itself", unit="share of paths")
-                found[never] = (found[key] > PENNY).astype(float)
+                found[never] = (found[key] > HALF_A_PENNY).astype(float)
     return found
 
 

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.engine.ready import ReadyDeal
 from socialfinance.instruments.tariff import Tariff
@@ -38,7 +39,6 @@ from socialfinance.scenarios.distributions import draw, plan_of, resolve
 Array = NDArray[np.float64]
 POINTS = 2**15
 """Points at which the tariff is read."""
-PENNY = 0.005
 
 
 class Cohort(NamedTuple):
@@ -243,13 +243,13 @@ def risk_of(design: Design) -> Risk:
     exact = payment(design, np.broadcast_to(truth, (len(design.cohorts), POINTS)))
     nil, planned = payment(design, reports(0.0)), payment(design, reports(design.plan))
     apart, trigger = paid - exact, pooled_alone(design)
-    false, missed = float(np.mean(nil > PENNY)), float(np.mean(planned <= PENNY))
+    false, missed = float(np.mean(nil > HALF_A_PENNY)), float(np.mean(planned <= HALF_A_PENNY))
     if trigger is not None:
         false = chance_of_trigger(0.0, trigger, design.pooled_error)
         missed = chance_of_trigger(-design.plan, -trigger, design.pooled_error)
     return Risk(
         design.controls, design.pooled_error, false, missed,
-        float(np.mean(paid > PENNY)), float(paid.mean()), float(paid.std()), _about_truth(paid, truth),
+        float(np.mean(paid > HALF_A_PENNY)), float(paid.mean()), float(paid.std()), _about_truth(paid, truth),
         float(np.maximum(apart, 0.0).mean()), float(np.maximum(-apart, 0.0).mean()),
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.errors import InputError
 from socialfinance.core.ledger import RESULTS, Ledger
 from socialfinance.core.parties import PUBLIC
@@ -29,7 +30,7 @@ from socialfinance.engine.ready import (
     price_level,
 )
 from socialfinance.evidence.counted import check_fits
-from socialfinance.evidence.design import PENNY, Design, Risk, design_of, risk_of
+from socialfinance.evidence.design import Design, Risk, design_of, risk_of
 from socialfinance.funds.terms_at import with_terms
 from socialfinance.measures.paths import Key, investor_figures, lives_of, sum_rows, together
 from socialfinance.measures.sample import EQUAL
@@ -246,7 +247,7 @@ def _block(
     net = back - paid_in
     invested = np.stack([net[:, at : at + FINE].sum(axis=1) for at in range(0, size, FINE)])
     people = _reported_people(outcome.activity, size)
-    lost = (mine["loss"][1] > PENNY).astype(float)
+    lost = (mine["loss"][1] > HALF_A_PENNY).astype(float)
     return Paths(paid, mine["npv"][1], lost, cost, invested, people)
 
 
@@ -279,9 +280,9 @@ def _engine(controls: float, mine: Paths, nil: Paths, planned: Paths, apart: Arr
     irr = expected_flow_irr(Key("deal", "", "", "investor", "", "irr", "fraction a year"), mine.invested)
     return Engine(
         controls=controls,
-        false_payment=Estimate(*EQUAL.share(nil.paid > PENNY)),
-        missed_payment=Estimate(*EQUAL.share(planned.paid <= PENNY)),
-        paid=Estimate(*EQUAL.share(mine.paid > PENNY)),
+        false_payment=Estimate(*EQUAL.share(nil.paid > HALF_A_PENNY)),
+        missed_payment=Estimate(*EQUAL.share(planned.paid <= HALF_A_PENNY)),
+        paid=Estimate(*EQUAL.share(mine.paid > HALF_A_PENNY)),
         expected=_mean(mine.paid),
         sd=float(mine.paid.std(ddof=1)),
         over=_mean(np.maximum(apart, 0.0)),

@@ -379,8 +379,3 @@ class Draft:
     def compiled(self) -> Compiled:
         """The program as machine code."""
         return Compiled(self.program, self.cut, machine().addresses(self.text, self.cut.stages))
-
-
-def compiled(program: Program) -> Compiled:
-    """The program as machine code."""
-    return Draft(program).compiled()

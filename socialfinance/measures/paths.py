@@ -9,12 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.ledger import Ledger
 from socialfinance.kernels.returns import discount_factors, irr_with_status, sum_and_npv, weighted_sums
 
 Array = NDArray[np.float64]
-PENNY = 0.005
-"""Below half a penny nothing was lost."""
 
 
 class Key(NamedTuple):
@@ -43,9 +42,8 @@ def investor_figures(
     years = np.arange(len(back)) / 4
     factors = discount_factors(annual_discount, len(back)) * (1.0 + annual_discount) ** (-first_row / 4)
     weights = np.stack((np.ones(len(back)), years, factors))
-    paid_in, back = _in_money(paid_in), _in_money(back)
-    drawn, paid_when, paid_pv = weighted_sums(paid_in, weights)
-    received, back_when, back_pv = weighted_sums(back, weights)
+    paid_in, (drawn, paid_when, paid_pv) = _in_money(paid_in, weights)
+    back, (received, back_when, back_pv) = _in_money(back, weights)
     net = back - paid_in
     rate, status = irr_with_status(net)
     gain, present = received - drawn, back_pv - paid_pv
@@ -54,25 +52,28 @@ def investor_figures(
         "received": ("pounds", received),
         "peak": ("pounds", _peak(net)),
         "gain": ("pounds", gain),
-        "loss": ("pounds", np.where(-gain > PENNY, -gain, 0.0)),
+        "loss": ("pounds", np.where(-gain > HALF_A_PENNY, -gain, 0.0)),
         "multiple": ("times", _mean(received, drawn)),
         "irr": ("fraction a year", np.asarray(rate)),
         "irr_status": ("code", np.asarray(status, dtype=float)),
         "npv": ("pounds", present),
         "life": ("years", _mean(back_when, received) - _mean(paid_when, drawn)),
-        "below_cost_of_capital": ("share of paths", (present < -PENNY).astype(float)),
+        "below_cost_of_capital": ("share of paths", (present < -HALF_A_PENNY).astype(float)),
     }
 
 
-def _in_money(flows: Array) -> Array:
-    """Flows ``(row, path)``, nil on paths where all together come to no more than half a penny.
+def _in_money(flows: Array, weights: Array) -> tuple[Array, Array]:
+    """Flows ``(row, path)`` and their sums by weights, of which the first are 1: nil up to half a penny.
 
     A waterfall of a vehicle without cash pays out what rounding left in it: without this, some of those who
     lost everything have had something back, and a rate of return of -99.99%.
     """
-    total = sum_rows(flows)
-    rounding = (total > 0.0) & (total <= PENNY)
-    return np.where(rounding, 0.0, flows) if rounding.any() else flows
+    sums = weighted_sums(flows, weights)
+    rounding = (sums[0] > 0.0) & (sums[0] <= HALF_A_PENNY)
+    if rounding.any():
+        flows = np.where(rounding, 0.0, flows)
+        sums = np.where(rounding, 0.0, sums)
+    return flows, sums
 
 
 def fund_investors(paid_in: Array, back: Array, discount: float) -> dict[Key, Array]:
@@ -140,7 +141,7 @@ def payer_figures(own: Life) -> dict[str, tuple[str, Array]]:
         "net_cost": ("pounds", net_cost),
         "net_cost_pv": ("pounds", net_cost_pv),
         "paid_pv": ("pounds", net_cost_pv + own.saving_pv),
-        "never_pays_for_itself": ("share of paths", (net_cost > PENNY).astype(float)),
+        "never_pays_for_itself": ("share of paths", (net_cost > HALF_A_PENNY).astype(float)),
     }
 
 
@@ -152,7 +153,7 @@ def guarantor_figures(calls: Array, fees: Array, recoveries: Array) -> dict[str,
     """
     return {
         "calls": ("pounds", calls),
-        "called": ("share of paths", (calls > PENNY).astype(float)),
+        "called": ("share of paths", (calls > HALF_A_PENNY).astype(float)),
         "fees": ("pounds", fees),
         "recoveries": ("pounds", recoveries),
         "loss_after_fees": ("pounds", calls - recoveries - fees),
