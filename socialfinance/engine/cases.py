@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from socialfinance.core.currency import HALF_A_PENNY
 from socialfinance.core.ledger import RESULTS, Ledger
 from socialfinance.engine import taped
 from socialfinance.engine.block import deal_figures, invested, investors
-from socialfinance.engine.deal import Outcome, run
+from socialfinance.engine.deal import Outcome, chances, run
 from socialfinance.engine.ready import (
     PLAN,
     ReadyDeal,
@@ -222,11 +222,13 @@ def differ(one: Futures, other: Futures, paths: int) -> NDArray[np.bool_]:
 def struck(deal: ReadyDeal, source: Drawn, paths: int) -> NDArray[np.bool_]:
     """On which paths the contract ends by chance in some row, if it runs until then."""
     found = np.zeros(paths, dtype=bool)
-    for one in flat(deal.own.lowered.draws):
-        if one.name.startswith(ENDS):
-            cause = one.name.removeprefix(ENDS)
-            chances = [getattr(row.vehicle.exits, cause) for row in deal.own.lowered.schedule]
-            found |= (source.uniforms(one.name) < np.array(chances)[:, None]).any(axis=0)
+    ends = {
+        name: by_row
+        for name, by_row in chances(deal.own.lowered, source.rows).items()
+        if name.startswith(ENDS)
+    }
+    for name, u in source.by_chance(ends).items():
+        found |= (u < np.array(ends[name])[:, None]).any(axis=0)
     return found
 
 
@@ -262,11 +264,11 @@ class NoExits(Drawn):
     def __init__(self, source: Drawn) -> None:
         vars(self).update(vars(source))
 
-    def uniforms(self, name: str) -> np.ndarray:
+    def by_chance(self, chances: Mapping[str, Sequence[float]]) -> Mapping[str, Any]:
         """Ones where an early end would be drawn."""
-        if name.startswith(ENDS):
-            return np.ones((self.rows, len(self.paths)))
-        return np.asarray(super().uniforms(name))
+        others = {name: by_row for name, by_row in chances.items() if not name.startswith(ENDS)}
+        never = np.ones((self.rows, len(self.paths)))
+        return {**dict.fromkeys(chances, never), **super().by_chance(others)}
 
 
 def _stage_values(deal: ReadyDeal, outcome: Outcome) -> StageValues:

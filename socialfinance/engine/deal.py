@@ -94,20 +94,30 @@ def own_draws(lowered: Lowered, source: Source, rows: int, over: int = 0) -> lis
 
     Rows 1 to ``over`` are over, and what can happen there by chance has not.
     """
+    asked, by_chance = flat(lowered.draws), source.by_chance(chances(lowered, rows, over))
     values = [
-        source.uniforms(one.name)
+        by_chance[one.name]
         if one.given is None
         else source.value(f"instrument.{one.name}", one.given, one.bad)
-        for one in flat(lowered.draws)
+        for one in asked
     ]
-    by_chance = [one.given is None for one in flat(lowered.draws)]
 
     def of(row: int) -> Iterator[Any]:
         past = 0 < row <= over
-        for value, chance in zip(values, by_chance, strict=True):
-            yield 1.0 if chance and past else at(value, row)
+        for one, value in zip(asked, values, strict=True):
+            yield 1.0 if past and one.given is None else at(value, row)
 
     return [shaped(lowered.draws, of(row)) for row in range(rows)]
+
+
+def chances(lowered: Lowered, rows: int, over: int = 0) -> dict[str, list[float]]:
+    """By name of what can happen under a structure: its chance by row, nil in rows 1 to ``over``."""
+    schedule = lowered.schedule[:rows]
+    by_name = {one.name: one.by_row(schedule) for one in flat(lowered.draws) if one.given is None}
+    return {
+        name: [0.0 if 0 < row <= over else chance for row, chance in enumerate(by_row)]
+        for name, by_row in by_name.items()
+    }
 
 
 def periods(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -56,14 +56,22 @@ class Brief:
 class Draw(NamedTuple):
     """A random number that a structure asks for.
 
-    Without ``given`` it is one uniform a row, and in a case 1: nothing happens by chance. With it, it is an
-    uncertain input called ``instrument.NAME``, which a case can set.
+    Without ``given`` it is one uniform a row, under its ``chance`` where what it stands for happens, and in a
+    case 1: nothing happens by chance. With it, it is an uncertain input called ``instrument.NAME``, which a
+    case can set.
     """
 
     name: str
     given: Given | None = None
     bad: Side = "high"
     """which side of the input is bad"""
+    chance: float | Callable[[Any], float] = 0.0
+    """in each row, or read from the row's schedule"""
+
+    def by_row(self, schedule: Sequence[Any]) -> list[float]:
+        """Its chance in each row."""
+        chance = self.chance
+        return [chance(row) if callable(chance) else chance for row in schedule]
 
 
 class Now(NamedTuple):

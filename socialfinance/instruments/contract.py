@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -24,7 +25,7 @@ class Exits(NamedTuple):
     insolvency: Any
 
 
-EXITS = Exits(Draw("exits.voluntary"), Draw("exits.policy"), Draw("exits.insolvency"))
+EXITS = Exits(*(Draw(f"exits.{by}", chance=attrgetter(f"vehicle.exits.{by}")) for by in Exits._fields))
 CAUSES = ("performance", "voluntary", "policy", "insolvency")
 """Why a contract ended early, numbered from 1; the later in the list wins where two come together."""
 WITHDRAWN = 5.0

@@ -437,7 +437,7 @@ def lower(
         cap_drawn=tuple(one.cap_rate or 0.0 for one in stack),
         cap_year=tuple(UNLIMITED if one.cap_a_year is None else one.cap_a_year for one in stack),
         fee=tuple(quarterly(one.fee.running) for one in stack),
-        hazard=tuple(1.0 - (1.0 - one.failure) ** 0.25 for one in stack),
+        hazard=tuple(_hazard(one) for one in stack),
         void=tuple(one.enforceability.void for one in stack),
         rank=tuple(
             float(("lender first", "pro rata", "guarantor first").index(one.recoveries)) for one in stack
@@ -461,11 +461,16 @@ def lower(
     )
 
 
+def _hazard(one: Layer) -> float:
+    """The chance that its guarantor fails in a quarter: 1 - (1 - p)^(1/4)."""
+    return float(1.0 - (1.0 - one.failure) ** 0.25)
+
+
 def _draws(stack: Sequence[Layer]) -> Drawn:
     """A guarantor fails for all its layers at once; each guarantee is void or not by itself."""
     certain = Uniform(low=0.0, high=1.0, plan=1.0)
     return Drawn(
-        tuple(Draw(f"guarantor {one.guarantor}.failure") for one in stack),
+        tuple(Draw(f"guarantor {one.guarantor}.failure", chance=_hazard(one)) for one in stack),
         tuple(
             Draw(
                 f"guarantee {i + 1} {one.guarantor}.void", certain if one.enforceability.void else 1.0, "low"

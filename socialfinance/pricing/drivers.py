@@ -169,11 +169,11 @@ class Scored(Drawn):
         self.kept[name] = score
         return score
 
-    def uniforms(self, name: str) -> Any:
+    def by_chance(self, chances: Mapping[str, Sequence[float]]) -> Mapping[str, Any]:
         """The uniforms, as drawn: chances by row."""
-        u = super().uniforms(name)
-        self.kept[name] = of_chances(u)
-        return u
+        found = super().by_chance(chances)
+        self.kept |= {name: of_chances(u) for name, u in found.items()}
+        return found
 
     def once(self, name: str) -> Any:
         """The uniform, as drawn: a delivery failure."""

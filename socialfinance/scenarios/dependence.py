@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from socialfinance.core.terms import Quarters, Share, Sourced
 from socialfinance.scenarios.distributions import DrawnOnce, draw
+from socialfinance.scenarios.points import as_first
 
 Array = NDArray[np.float64]
 Multiplier = Annotated[float, Field(ge=0, le=10, description="times")]
@@ -116,22 +117,9 @@ def correlated(u_own: Array, loadings: Mapping[str, float], z_factors: Mapping[s
 
 
 def first_start(shock: CommonShock, u: Array, starts: Array) -> Array:
-    """Start uniforms ``(row, path)`` whose first start is decided by one uniform a path; of the same law.
-
-    The first start is in the k-th row in which a shock can start with the chance p (1 - p)^(k - 1), so k is
-    the least number with 1 - (1 - p)^k >= u. Rows before it are spread over [p, 1), its own over [0, p), by
-    their own uniforms; rows after it are left alone. What is left of u in its interval is not used.
-    """
-    p, spread = shock.quarterly_probability, starts.copy()
-    if p == 0.0:
-        return spread
-    last = len(starts) - 1 if shock.last_row is None else min(shock.last_row, len(starts) - 1)
-    row = shock.first_row - 1 + np.ceil(np.log1p(-u) / math.log1p(-p))
-    for one in range(shock.first_row, last + 1):
-        before, at = row > one, row == one
-        spread[one, before] = p + (1.0 - p) * starts[one, before]
-        spread[one, at] = p * starts[one, at]
-    return spread
+    """Start uniforms ``(row, path)`` whose first start is decided by one uniform a path; of the same law."""
+    p, last = shock.quarterly_probability, len(starts) - 1 if shock.last_row is None else shock.last_row
+    return as_first(starts, [p if shock.first_row <= row <= last else 0.0 for row in range(len(starts))], u)
 
 
 def shock_depth(shock: CommonShock, u_start: Array, u_depth: Array) -> Array:

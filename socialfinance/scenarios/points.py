@@ -296,21 +296,20 @@ def _weighted(z: Array, weights: Array) -> Array:
     return total
 
 
-def as_chances(u: Array, least: Array, row: Array) -> Array:
-    """Uniforms ``(row, path)`` whose least value, and the row it falls in, are decided by one uniform each.
+def as_first(u: Array, chances: Sequence[float] | Array, first: Array) -> Array:
+    """Uniforms ``(event, path)`` of the same law, of which one a path decides which event comes first.
 
-    The least of R uniforms is 1 - (1 - v)^(1 / R) with v uniform, it falls in any row alike, and given it the
-    others are spread evenly above it. So whether, and about when, anything happens by chance is decided by
-    two uniforms.
+    Events stand in order, and each comes where its uniform is under its chance p. The first is the k-th with
+    the chance p_k x product of (1 - p_i) over i < k, so k is the least number with 1 - product of (1 - p_i)
+    over i <= k at least ``first``. Events before it are spread over [p, 1), itself over [0, p), by their own
+    uniforms; those after it are left alone. What is left of ``first`` in its interval is not used.
     """
-    count, paths = len(u), np.arange(u.shape[1])
-    own = u.argmin(axis=0)
-    low = u[own, paths]
-    lowest = -np.expm1(np.log1p(-least) / count)
-    spread: Array = lowest + (1.0 - lowest) * ((u - low) / (1.0 - low))
-    where = np.minimum((row * count).astype(np.int64), count - 1)
-    spread[own, paths] = spread[where, paths]
-    spread[where, paths] = lowest
+    p = np.asarray(chances, dtype=float)
+    k, spread = np.searchsorted(1.0 - np.cumprod(1.0 - p), first), u.copy()
+    for event in np.flatnonzero(p):
+        before, here = k > event, k == event
+        spread[event, before] = p[event] + (1.0 - p[event]) * u[event, before]
+        spread[event, here] = p[event] * u[event, here]
     return spread
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from itertools import groupby
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -22,7 +23,7 @@ from socialfinance.scenarios.distributions import (
     resolve,
 )
 from socialfinance.scenarios.keys import key
-from socialfinance.scenarios.points import ARRIVALS, PEOPLE, PROCESS, Serves, as_chances, as_series, course
+from socialfinance.scenarios.points import ARRIVALS, PEOPLE, PROCESS, Serves, as_first, as_series, course
 
 Array = NDArray[np.float64]
 Side = Literal["low", "high"]
@@ -40,8 +41,8 @@ class Source(Protocol):
         """A standard normal score, nil in a case."""
         ...
 
-    def uniforms(self, name: str) -> Any:
-        """Uniforms ``(row, path)``, or 1.0 in a case (nothing happens by chance)."""
+    def by_chance(self, chances: Mapping[str, Sequence[float]]) -> Mapping[str, Any]:
+        """By name uniforms ``(row, path)``, under its chance by row where it happens; 1.0 in a case."""
         ...
 
     def arrivals(self, name: str, mean: Any, dispersion: float | None, planned: Sequence[float]) -> Any:
@@ -103,11 +104,21 @@ class Drawn:
         """One uniform a path."""
         return self._once(name)
 
-    def uniforms(self, name: str) -> Any:
-        """One uniform a row and path: chances, of which the least decides."""
-        u = self._block(name, range(self.rows))
-        least, row = self._served(name, "least"), self._served(name, "row")
-        return u if least is None or row is None else as_chances(u, least, row)
+    def by_chance(self, chances: Mapping[str, Sequence[float]]) -> Mapping[str, Any]:
+        """One uniform a name, row and path.
+
+        What is called alike up to its last dot is of a kind, and points decide the first of a kind, in order
+        of rows and of names.
+        """
+        found = {name: self._block(name, range(self.rows)) for name in chances}
+        for kind, alike in groupby(sorted(chances), lambda name: name.rpartition(".")[0]):
+            first, names = self._served(kind, "first"), list(alike)
+            if first is not None:
+                u = np.stack([found[name] for name in names], axis=1)
+                events = np.stack([chances[name] for name in names], axis=1).ravel()
+                spread = as_first(u.reshape(len(events), -1), events, first).reshape(u.shape)
+                found |= {name: spread[:, place] for place, name in enumerate(names)}
+        return found
 
     def arrivals(self, name: str, mean: Any, dispersion: float | None, planned: Sequence[float]) -> Any:
         """Gamma–Poisson counts ``(row, path)``, or the expected number rounded half up."""
@@ -187,9 +198,9 @@ class Certain:
         self.used.add(name)
         return float(self.given.get(name, 0.0))  # type: ignore[arg-type]
 
-    def uniforms(self, name: str) -> Any:
-        """1.0: nothing ends by chance."""
-        return 1.0
+    def by_chance(self, chances: Mapping[str, Sequence[float]]) -> Mapping[str, Any]:
+        """1.0: nothing happens by chance."""
+        return dict.fromkeys(chances, 1.0)
 
     def arrivals(self, name: str, mean: Any, dispersion: float | None, planned: Sequence[float]) -> Any:
         """The expected number, or the numbers set by quarter."""
