@@ -16,7 +16,7 @@ from socialfinance.engine.keep import named
 from socialfinance.engine.ready import ReadyPortfolio, drawn, futures_of
 from socialfinance.measures.paths import Key
 from socialfinance.measures.sample import InSets, Sample
-from socialfinance.scenarios.points import COMMON, Names, Noticed, Paths, Points, Tilt, density_of
+from socialfinance.scenarios.points import COMMON, Names, Noticed, Paths, Points, Tilt, Turn, density_of
 
 Array = NDArray[np.float64]
 Sampling = Literal["plain", "auto"]
@@ -35,14 +35,18 @@ TAIL_PILOTS = (8192, 16_384)
 """Paths from which bad times are learnt: plain ones, then half of them in bad times as learnt so far."""
 MIXED_PILOTS = (4096, 8192)
 """The same where a fund meets deals in mixes: of fewer paths there are as many futures."""
-WORLD, MIXES = 4, 4
-"""Paths that share what is common, at most, and mixes of their deals: means gain nothing from more."""
+WORLD, MIXES = 2, 4
+"""Paths that share what is common, at most, and mixes of their deals: means lose by more."""
 BAD_WORLD, BAD_MIXES = 8, 8
 """The same where bad times are asked for, which hang more on which deals meet."""
 SHARED = 1.0
 """Times a figure's variance that what is common may come to, at most, by being shared."""
 WORST = 0.03
 """Share of the pilot's futures that are bad times."""
+SEEN = 4.0
+"""Standard deviations of chance by which a moment must be off nil to count."""
+CHANCES = ("first", "failure", "failure size")
+"""Ends of names of streams that decide whether something happens: their edge is spread best alone."""
 FAR = 4.0
 """Standard deviations of chance by which a dimension must be off uniform in bad times to be tilted."""
 MOST_TILTED = 32
@@ -75,7 +79,8 @@ class Spread(NamedTuple):
             "sampling": "auto",
             "randomised_sets": self.paths // self.points.size,
             "paths_in_a_set": self.points.size,
-            "dimensions": len(self.points.place),
+            "dimensions": len(self.points.whose),
+            "turned": sum(len(turn.streams) for turn in self.points.turns.values()),
             "bad_times": self.tail,
             "tilted": [" ".join(part for part in names if part) for names in self.points.tilts],
             "pilot_paths": self.pilot,
@@ -116,17 +121,20 @@ def spread(ready: ReadyPortfolio, seed: int, paths: int, tail: str | None = None
     first = PILOT if bad is None else (MIXED_PILOTS if mixed else TAIL_PILOTS)[0]
 
     def points(count: int, order: Iterable[Names], tilts: Mapping[Names, Tilt] | None = None) -> Points:
-        return Points(seed, count, by_owner(ready, order), tilts, world, mixes if world > 1 else 1)
+        return Points(seed, count, by_owner(ready, order), tilts, world, mixes if world > 1 else 1, turns)
 
-    world = most if mixed else 1
+    world, turns = most if mixed else 1, dict[str, Turn]()
     pilot = points(first, streams(ready))
     figures = _pilot_figures(ready, pilot, seed)
-    order = _by_weight(pilot, _watched(_as_drawn(figures)))
+    watched = _watched_by(ready, pilot, _as_drawn(figures))
+    turns = _turns(pilot, watched)
+    seen = Along(pilot, turns)
+    order = _by_weight(seen, watched)
     if bad is None:
         world = _world(_largest(figures), most)
         return Spread(points(size, order), size * sets, "", first)
     values = figures[bad.among(figures, "tail")[0]]
-    tilts = _tilts(pilot, values)
+    tilts = _tilts(seen, values)
     if not tilts:
         raise InputError(
             "has no worst futures that anything drawn once a path brings about", field="tail", given=tail,
@@ -137,7 +145,7 @@ def spread(ready: ReadyPortfolio, seed: int, paths: int, tail: str | None = None
     second = (MIXED_PILOTS if world > 1 else TAIL_PILOTS)[1]
     pilot = points(second, order, tilts)
     again = _pilot_figures(ready, pilot, seed)
-    tilts = _tilts(pilot, again[bad.among(again, "tail")[0]]) or tilts
+    tilts = _tilts(Along(pilot, {}), again[bad.among(again, "tail")[0]]) or tilts
     return Spread(points(size, order, tilts), size * sets, bad.text, first + second)
 
 
@@ -247,21 +255,106 @@ def _total(figures: Mapping[Key, Array], keys: Iterable[Key]) -> Array:
     return total
 
 
-def _by_weight(pilot: Points, watched: list[Array]) -> tuple[Names, ...]:
-    """The streams, those first that explain most of any watched figure over the pilot.
+def _watched_by(ready: ReadyPortfolio, pilot: Points, figures: Mapping[Key, Array]) -> dict[str, list[Array]]:
+    """By owner of dimensions the figures that its dimensions should explain, as scores: mean nil, variance 1.
+
+    Of a deal's own dimensions the deal's own figures, which no other deal blurs; of what is common, what is
+    asked of a run most.
+    """
+    found = {COMMON: _watched(figures)}
+    for deal in ready.deals:
+        mine = [figures[key] for key in sorted(figures) if key.deal == deal.name and _is_own(key)]
+        found[deal.draws] = found.get(deal.draws, []) + mine
+    return {
+        whose: [(y - y.mean()) / y.std() for y in every if y.std() > 0.0]
+        for whose, every in found.items()
+        if pilot.groups[whose]
+    }
+
+
+def _is_own(key: Key) -> bool:
+    own = (("investor", "npv"), ("public", "net_cost"), ("guarantor", "calls"))
+    return key.scope == "deal" and (key.role, key.measure) in own
+
+
+class Along:
+    """A pilot's draws by dimension: its own, but directions in place of streams that are to be turned."""
+
+    def __init__(self, pilot: Points, turns: Mapping[str, Turn]) -> None:
+        self.pilot, self.turns = pilot, turns
+        turned = {one for turn in turns.values() for one in turn.streams}
+        self.whose = {names: whose for names, whose in pilot.whose.items() if names not in turned}
+        self.whose |= {one: whose for whose, turn in turns.items() for one in turn.dimensions(whose)}
+
+    def of(self, whose: str, paths: Paths) -> dict[Names, Array]:
+        """Uniforms ``(path,)`` of an owner's dimensions."""
+        names = [one for one, other in self.whose.items() if other == whose and one in self.pilot.place]
+        found = {one: _served(self.pilot, one, paths) for one in names}
+        turn = self.turns.get(whose)
+        if turn is not None:
+            along = turn.directions([_served(self.pilot, one, paths) for one in turn.streams])
+            found |= zip(turn.dimensions(whose), along, strict=True)
+        return found
+
+
+def _served(pilot: Points, names: Names, paths: Paths) -> Array:
+    u = pilot.uniforms(names, paths)
+    assert u is not None
+    return u
+
+
+def _turns(pilot: Points, watched: Mapping[str, list[Array]]) -> dict[str, Turn]:
+    """By deal the directions in which its own streams' scores move its figures, most first.
+
+    Over the pilot, with y a figure and z the scores, b = E[y z] and H = E[y (z z' - 1)] are the mean gradient
+    and the mean Hessian (Stein's lemma; principal Hessian directions: Li, K.-C. (1992), JASA 87(420)). The
+    directions are the eigenvectors of the sum over figures of b b' + H H', the mean outer product of the
+    gradient as far as it is linear in z. Moments within ``SEEN`` standard deviations of chance are nil, and
+    a stream of which all are nil is spread alone; so is every chance, and what is common, in which every deal
+    has directions of its own.
+    """
+    from scipy.special import ndtri
+
+    found: dict[str, Turn] = {}
+    paths = _pilot_paths(pilot)
+    for whose in sorted(watched.keys() - {COMMON}):
+        streams = [names for names in pilot.groups[whose] if names[-1] not in CHANCES]
+        z = ndtri(np.array([_served(pilot, names, paths) for names in streams]).reshape(-1, len(paths)))
+        moment = np.zeros((len(z), len(z)))
+        for y in watched[whose]:
+            moment += _gradients(z, y)
+        moved = np.flatnonzero(np.diag(moment))
+        if len(moved) > 1:
+            _, towards = np.linalg.eigh(moment[np.ix_(moved, moved)])
+            rows = (np.where(abs(one.min()) > one.max(), -1.0, 1.0) * one for one in towards.T[::-1])
+            found[whose] = Turn(tuple(streams[i] for i in moved), tuple(tuple(row.tolist()) for row in rows))
+    return found
+
+
+def _gradients(z: Array, y: Array) -> Array:
+    """b b' + H H' of a figure ``(path,)`` of variance 1 over scores ``(stream, path)``. On one thread."""
+    count = len(y)
+    chance = SEEN / np.sqrt(count)
+    b = np.einsum("ip,p->i", z, y) / count
+    h = np.einsum("ip,jp,p->ij", z, z, y) / count
+    b[np.abs(b) < chance] = 0.0
+    h[np.abs(h) < chance * np.where(np.eye(len(z)) > 0.0, np.sqrt(2.0), 1.0)] = 0.0
+    found: Array = np.outer(b, b) + np.einsum("ik,jk->ij", h, h)
+    return found
+
+
+def _by_weight(seen: Along, watched: Mapping[str, list[Array]]) -> tuple[Names, ...]:
+    """The dimensions, those first that explain most of any figure watched over the pilot.
 
     Low dimensions of a Sobol sequence are spread best together; their order counts among those of a deal, and
     among what is common. Weight: the largest share of a figure's variance that lies between the means of
-    ``STEPS`` equal steps of the stream, its first-order effect.
+    ``STEPS`` equal steps of the dimension, its first-order effect.
     """
-    paths = _pilot_paths(pilot)
-    scores = [(y - y.mean()) / y.std() for y in watched if y.std() > 0.0]
     weight: dict[Names, float] = {}
-    for names in pilot.place:
-        u = pilot.uniforms(names, paths)
-        assert u is not None
-        step = (u * STEPS).astype(np.intp)
-        weight[names] = max((_between(step, score) for score in scores), default=0.0)
+    for whose, scores in watched.items():
+        for names, u in seen.of(whose, _pilot_paths(seen.pilot)).items():
+            step = np.minimum((u * STEPS).astype(np.intp), STEPS - 1)
+            weight[names] = max((_between(step, score) for score in scores), default=0.0)
     return tuple(sorted(weight, key=lambda names: -weight[names]))
 
 
@@ -271,28 +364,25 @@ def _between(step: NDArray[np.intp], score: Array) -> float:
     return float(np.mean(means**2))
 
 
-def _tilts(pilot: Points, bad: Array) -> dict[Names, Tilt]:
+def _tilts(seen: Along, bad: Array) -> dict[Names, Tilt]:
     """Densities of the dimensions that look least uniform in the worst futures of the pilot.
 
     The worst are those that stand for a share ``WORST`` of all futures, by the pilot's weights. A path whose
     draws several of them have counts once, with the weight of all.
     """
+    pilot = seen.pilot
     paths = _pilot_paths(pilot)
     weights, bad = (pilot.mixed_weights(paths) if bad.ndim > 1 else pilot.weights(paths)).ravel(), bad.ravel()
     order = np.argsort(-bad, kind="stable")
     reached = np.cumsum(weights[order])
     worst = order[: max(int(np.searchsorted(reached, WORST * reached[-1], side="right")), 1)]
-    drew: dict[str, tuple[Paths, Array]] = {}
     found: list[tuple[float, Names, Tilt]] = []
-    for names in pilot.place:
-        owner = pilot.whose[names]
-        if owner not in drew:
-            shared = pilot.common(paths) if owner == COMMON else paths
-            own, place = np.unique(pilot.mixed(owner, shared).ravel()[worst], return_inverse=True)
-            drew[owner] = own, np.asarray(np.bincount(place, weights[worst]), dtype=float)
-        drawn_there = pilot.uniforms(names, drew[owner][0])
-        assert drawn_there is not None
-        tilt, distance = density_of(drawn_there, drew[owner][1])
-        if distance > FAR:
-            found.append((-distance, names, tilt))
+    for owner in dict.fromkeys(seen.whose.values()):
+        shared = pilot.common(paths) if owner == COMMON else paths
+        drew, place = np.unique(pilot.mixed(owner, shared).ravel()[worst], return_inverse=True)
+        counted = np.asarray(np.bincount(place, weights[worst]), dtype=float)
+        for names, u in seen.of(owner, drew).items():
+            tilt, distance = density_of(u, counted)
+            if distance > FAR:
+                found.append((-distance, names, tilt))
     return {names: tilt for _, names, tilt in sorted(found, key=lambda one: one[:2])[:MOST_TILTED]}

@@ -21,6 +21,7 @@ from socialfinance.engine.run import CHUNK
 from socialfinance.engine.sampling import (
     SETS,
     SMALLEST,
+    Along,
     Spread,
     _pilot_paths,
     _tilts,
@@ -254,7 +255,8 @@ def in_mixes(made: ReadyPortfolio, tail: str) -> Plan:
     learnt = spread(made, 10**6, LEAST, tail).points
 
     def plan(seed: int, paths: int) -> Spread:
-        points = Points(seed, sizes(paths)[0], learnt.groups, learnt.tilts, learnt.world, learnt.mixes)
+        size, world, mixes = sizes(paths)[0], learnt.world, learnt.mixes
+        points = Points(seed, size, learnt.groups, learnt.tilts, world, mixes, learnt.turns)
         return Spread(points, paths, tail, 0)
 
     return plan
@@ -295,6 +297,6 @@ def test_bad_times_learnt_again_are_what_weighted_futures_show() -> None:
     points = Points(7, 16_384, {COMMON: names}, {names[1]: BAD})
     failure = points.uniforms(names[0], _pilot_paths(points))
     assert failure is not None
-    tilts = _tilts(points, -failure)
+    tilts = _tilts(Along(points, {}), -failure)
     assert list(tilts) == [names[0]]
     assert tilts[names[0]].density(np.array([0.005]))[0] > 30.0

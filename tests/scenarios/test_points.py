@@ -6,11 +6,12 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.special import ndtr, ndtri
 from scipy.stats import kstest
 
 from socialfinance.kernels.luck import Luck, count, uniform_block
 from socialfinance.scenarios.dependence import CommonShock, first_start, shock_depth
-from socialfinance.scenarios.points import COMMON, EDGES, Points, Tilt, as_chances, as_series, density_of
+from socialfinance.scenarios.points import COMMON, EDGES, Points, Tilt, Turn, as_first, as_series, density_of
 from socialfinance.scenarios.sources import Drawn
 
 PATHS = np.arange(16_384, dtype=np.uint64)
@@ -201,15 +202,78 @@ def test_how_many_succeed_in_all_is_served() -> None:
     assert isinstance(source.luck("outcomes.first", "", planned)[1], Luck)
 
 
-def test_chances_keep_their_law_and_the_least_is_served() -> None:
-    u, least, row = plain(7, 8, rows=9), plain(9, 10, rows=1)[0], plain(11, 12, rows=1)[0]
-    found = as_chances(u, least, row)
-    assert np.allclose(found.min(axis=0), 1.0 - (1.0 - least) ** (1.0 / 9), atol=1e-12)
-    assert np.array_equal(found.argmin(axis=0), np.floor(row * 9))
+def test_chances_keep_their_law_and_which_comes_first_is_served() -> None:
+    """Nine events, one of which never comes: the first is where 1 - product of (1 - p) reaches u."""
+    u, first = plain(7, 8, rows=9), plain(9, 10, rows=1)[0]
+    p = np.array([0.1, 0.0, 0.02, 0.3, 0.1, 0.1, 0.05, 0.2, 0.1])
+    found = as_first(u, p, first)
+    happens = found < p[:, None]
+    comes = happens.any(axis=0)
+    reached = [1.0 - np.prod(1.0 - p[: k + 1]) for k in range(9)]
+    assert np.array_equal(comes, first <= reached[-1])
+    assert np.array_equal(happens.argmax(axis=0)[comes], np.searchsorted(reached, first[comes]))
     for one in found:
         same_law(one)
     apart = np.corrcoef(found) - np.eye(9)
     assert np.abs(apart).max() < 4.5 / np.sqrt(len(PATHS))
+
+
+def test_what_is_alike_up_to_its_last_dot_comes_first_by_one_uniform() -> None:
+    """In order of rows and of names; what is of another kind, or not served, is left alone."""
+    served = plain(21, 22, rows=1)[0]
+
+    class One:
+        def uniforms(self, names: tuple[str, ...], paths: np.ndarray) -> np.ndarray | None:
+            return served if names == ("deal", "exits", "first") else None
+
+    chances = {
+        "exits.policy": [0.0, 0.1, 0.1],
+        "guarantor a.failure": [0.1, 0.1, 0.1],
+        "exits.insolvency": [0.0, 0.2, 0.2],
+    }
+    spread = Drawn(7, "deal", 3, PATHS, {}, {}, One()).by_chance(chances)
+    own = Drawn(7, "deal", 3, PATHS, {}, {}).by_chance(chances)
+    assert np.array_equal(spread["guarantor a.failure"], own["guarantor a.failure"])
+    insolvent, policy = spread["exits.insolvency"] < 0.2, spread["exits.policy"] < 0.1
+    assert np.array_equal(insolvent[1], served <= 0.2)
+    assert np.array_equal(policy[1] & ~insolvent[1], (served > 0.2) & (served <= 1.0 - 0.8 * 0.9))
+    ended = insolvent[1:].any(axis=0) | policy[1:].any(axis=0)
+    assert np.array_equal(ended, served <= 1.0 - (0.8 * 0.9) ** 2)
+
+
+def test_turned_streams_keep_their_law_and_a_direction_is_spread_evenly() -> None:
+    """(z1 + z2) / root 2 of every set falls once into each of its equal steps; a stream alone is as ever."""
+    half = float(np.sqrt(0.5))
+    turn = Turn((NAMES[0], NAMES[2]), ((half, half), (half, -half)))
+    along = turn.dimensions("deal")
+    points = Points(7, 1024, {"deal": [along[0], NAMES[1], along[1]]}, None, turns={"deal": turn})
+    paths = np.arange(16 * 1024, dtype=np.uint64)
+    first, alone, second = (points.uniforms(names, paths) for names in NAMES[:3])
+    for one in (first, alone, second):
+        assert abs(np.mean(one) - 0.5) < 1e-3
+        same_law(one)
+    apart = np.corrcoef([first, alone, second]) - np.eye(3)
+    assert np.abs(apart).max() < 4.5 / np.sqrt(len(paths))
+    total = ndtr(half * (ndtri(first) + ndtri(second)))
+    steps = np.floor(total.reshape(16, 1024) * 1024)
+    assert all(len(np.unique(one)) > 1000 for one in steps)
+    assert np.allclose(total, points.uniforms(along[0], paths), atol=1e-9)
+    assert np.allclose(
+        turn.directions([first, second]), [points.uniforms(one, paths) for one in along], atol=1e-9
+    )
+
+
+def test_a_tilt_along_a_direction_weighs_by_its_density() -> None:
+    """Half of each set is drawn where z1 + z2 is as ``BAD`` has it; weighted means are still even."""
+    half = float(np.sqrt(0.5))
+    turn = Turn((NAMES[0], NAMES[2]), ((half, half), (half, -half)))
+    along = turn.dimensions("deal")
+    points = Points(7, 4096, {"deal": along}, {along[0]: BAD}, turns={"deal": turn})
+    paths = np.arange(4 * 4096, dtype=np.uint64)
+    weights, u = points.weights(paths), points.uniforms(along[0], paths)
+    assert np.allclose(weights, 2.0 / (1.0 + BAD.density(u)))
+    for names in (NAMES[0], NAMES[2]):
+        assert abs(np.average(points.uniforms(names, paths), weights=weights) - 0.5) < 0.005
 
 
 @pytest.mark.parametrize(("first_row", "last_row"), [(1, None), (3, 8)])
