@@ -35,8 +35,11 @@ TAIL_PILOTS = (8192, 16_384)
 """Paths from which bad times are learnt: plain ones, then half of them in bad times as learnt so far."""
 MIXED_PILOTS = (4096, 8192)
 """The same where a fund meets deals in mixes: of fewer paths there are as many futures."""
-WORLD, MIXES = 2, 4
-"""Paths that share what is common, at most, and mixes of their deals: means lose by more."""
+WORLD, MIXES = 4, 4
+"""Paths that share what is common, at most, and mixes of their deals.
+
+With 2 a fund's net present value gained a sixth more, and calls and far quantiles of loss a third less.
+"""
 BAD_WORLD, BAD_MIXES = 8, 8
 """The same where bad times are asked for, which hang more on which deals meet."""
 SHARED = 1.0
