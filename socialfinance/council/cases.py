@@ -108,11 +108,10 @@ class EndsAt(Certain):
         super().__init__(drivers)
         self.row, self.rows = row, rows
 
-    def uniforms(self, name: str) -> Any:
+    def by_chance(self, chances: Mapping[str, Sequence[float]]) -> Mapping[str, Any]:
         """1.0 but for the draw of an end by agreement in that row: below any chance."""
-        if name != "exits.voluntary":
-            return 1.0
-        return tuple(-1.0 if row == self.row else 1.0 for row in range(1, self.rows))
+        here = tuple(-1.0 if row == self.row else 1.0 for row in range(1, self.rows))
+        return {**super().by_chance(chances), "exits.voluntary": here}
 
 
 def exit_costs(ready: ReadyPortfolio, deal: ReadyDeal, party: str) -> tuple[Exit, ...]:
