@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 
 import socialfinance as sf
 from socialfinance.core.errors import InputError
@@ -23,8 +24,10 @@ from socialfinance.engine.sampling import (
     SMALLEST,
     Along,
     Spread,
+    _by_weight,
     _pilot_paths,
     _tilts,
+    _turns,
     sizes,
     spread,
     streams,
@@ -289,6 +292,26 @@ def test_intervals_of_a_fund_met_in_mixes_cover() -> None:
 def test_the_page_says_how_many_dimensions_a_fund_has() -> None:
     count = len(streams(prepare(sf.load("collective-impact-fund").portfolio)))
     assert f"a fund of twelve deals has {count}." in (ROOT / "docs" / "sampling.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("askew", "sign"), [(lambda a, b: a + b > 0.7, 1.0), (lambda a, b: np.abs(a - b) < 0.5, -1.0)]
+)
+def test_a_step_askew_to_two_streams_turns_them_along_it(
+    askew: Callable[..., np.ndarray], sign: float
+) -> None:
+    """A step of z1 + z2, or of |z1 - z2| (mean gradient nil), is turned along; what moves nothing is not."""
+    names = [("deal", "cost"), ("deal", "failure"), ("deal", "volume"), ("deal", "wages")]
+    pilot = Points(7, 4096, {"deal": names})
+    cost, failure, volume, _ = (pilot.uniforms(one, _pilot_paths(pilot)) for one in names)
+    y = askew(ndtri(cost), ndtri(volume)) + (failure < 0.1)
+    turns = _turns(pilot, {"deal": [(y - y.mean()) / y.std()]})
+    assert turns["deal"].streams == (names[0], names[2])
+    one, other = turns["deal"].towards[0]
+    assert abs(one * other - sign * 0.5) < 0.02
+    order = _by_weight(Along(pilot, turns), {"deal": [(y - y.mean()) / y.std()]})
+    assert set(order) == {names[1], names[3], *turns["deal"].dimensions("deal")}
+    assert set(order[:2]) == {names[1], ("deal", "direction 1")}
 
 
 def test_bad_times_learnt_again_are_what_weighted_futures_show() -> None:
