@@ -17,6 +17,7 @@ from socialfinance.core.errors import InputError
 from socialfinance.engine import sampling as how_spread
 from socialfinance.engine.accumulate import Kept
 from socialfinance.engine.block import run_block
+from socialfinance.engine.deal import chances
 from socialfinance.engine.ready import ReadyPortfolio, prepare
 from socialfinance.engine.run import CHUNK
 from socialfinance.engine.sampling import (
@@ -295,23 +296,36 @@ def test_the_page_says_how_many_dimensions_a_fund_has() -> None:
 
 
 @pytest.mark.parametrize(
-    ("askew", "sign"), [(lambda a, b: a + b > 0.7, 1.0), (lambda a, b: np.abs(a - b) < 0.5, -1.0)]
+    ("askew", "along"),
+    [
+        (lambda a, b: a + 2.0 * b > 1.5, (0.2**0.5, 0.8**0.5)),
+        (lambda a, b: np.abs(a - b) < 0.5, (0.5**0.5, -(0.5**0.5))),
+    ],
 )
 def test_a_step_askew_to_two_streams_turns_them_along_it(
-    askew: Callable[..., np.ndarray], sign: float
+    askew: Callable[..., np.ndarray], along: tuple[float, float]
 ) -> None:
-    """A step of z1 + z2, or of |z1 - z2| (mean gradient nil), is turned along; what moves nothing is not."""
+    """A step of z1 + 2 z2, or of |z1 - z2| (mean gradient nil), is turned along; others are not."""
     names = [("deal", "cost"), ("deal", "failure"), ("deal", "volume"), ("deal", "wages")]
     pilot = Points(7, 4096, {"deal": names})
     cost, failure, volume, _ = (pilot.uniforms(one, _pilot_paths(pilot)) for one in names)
     y = askew(ndtri(cost), ndtri(volume)) + (failure < 0.1)
     turns = _turns(pilot, {"deal": [(y - y.mean()) / y.std()]})
     assert turns["deal"].streams == (names[0], names[2])
-    one, other = turns["deal"].towards[0]
-    assert abs(one * other - sign * 0.5) < 0.02
+    assert abs(np.dot(turns["deal"].towards[0], along)) > 0.999
     order = _by_weight(Along(pilot, turns), {"deal": [(y - y.mean()) / y.std()]})
     assert set(order) == {names[1], names[3], *turns["deal"].dimensions("deal")}
     assert set(order[:2]) == {names[1], ("deal", "direction 1")}
+
+
+def test_what_is_over_cannot_happen_by_chance_any_more() -> None:
+    """So that the first of what can still happen is found among the quarters that are to come."""
+    lowered, rows = ready().deals[0].own.lowered, ready().calendar.quarters + 1
+    whole, rest = chances(lowered, rows), chances(lowered, rows, over=4)
+    assert whole.keys() == rest.keys() >= {"exits.policy", "exits.insolvency"}
+    for name, by_row in whole.items():
+        assert rest[name] == [*by_row[:1], 0.0, 0.0, 0.0, 0.0, *by_row[5:]]
+    assert max(whole["exits.policy"][1:5]) > 0.0
 
 
 def test_bad_times_learnt_again_are_what_weighted_futures_show() -> None:
