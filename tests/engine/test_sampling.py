@@ -298,24 +298,26 @@ def test_the_page_says_how_many_dimensions_a_fund_has() -> None:
 @pytest.mark.parametrize(
     ("askew", "along"),
     [
-        (lambda a, b: a + 2.0 * b > 1.5, (0.2**0.5, 0.8**0.5)),
-        (lambda a, b: np.abs(a - b) < 0.5, (0.5**0.5, -(0.5**0.5))),
+        (lambda a, b, c: a + 2.0 * b + 2.0 * c > 2.0, (1 / 3, 2 / 3, 2 / 3)),
+        (lambda a, b, c: np.abs(a - b) < 0.5, (0.5**0.5, -(0.5**0.5))),
     ],
 )
-def test_a_step_askew_to_two_streams_turns_them_along_it(
-    askew: Callable[..., np.ndarray], along: tuple[float, float]
+def test_a_step_askew_to_its_streams_turns_them_along_it(
+    askew: Callable[..., np.ndarray], along: tuple[float, ...]
 ) -> None:
-    """A step of z1 + 2 z2, or of |z1 - z2| (mean gradient nil), is turned along; others are not."""
-    names = [("deal", "cost"), ("deal", "failure"), ("deal", "volume"), ("deal", "wages")]
-    pilot = Points(7, 4096, {"deal": names})
-    cost, failure, volume, _ = (pilot.uniforms(one, _pilot_paths(pilot)) for one in names)
-    y = askew(ndtri(cost), ndtri(volume)) + (failure < 0.1)
-    turns = _turns(pilot, {"deal": [(y - y.mean()) / y.std()]})
-    assert turns["deal"].streams == (names[0], names[2])
-    assert abs(np.dot(turns["deal"].towards[0], along)) > 0.999
-    order = _by_weight(Along(pilot, turns), {"deal": [(y - y.mean()) / y.std()]})
-    assert set(order) == {names[1], names[3], *turns["deal"].dimensions("deal")}
-    assert set(order[:2]) == {names[1], ("deal", "direction 1")}
+    """A step of z1 + 2 z2 + 2 z3, or of |z1 - z2| (mean gradient nil), is turned along; others are not."""
+    deal, smooth = "deal", [("deal", "cost"), ("deal", "volume"), ("deal", "wages")]
+    failing = (deal, "failure")
+    pilot = Points(7, 4096, {deal: [*smooth, failing]})
+    drawn = [pilot.uniforms(one, _pilot_paths(pilot)) for one in pilot.groups[deal]]
+    y = askew(*ndtri(drawn[:3])) + (drawn[3] < 0.1)
+    watched = {deal: [(y - y.mean()) / y.std()]}
+    turns = _turns(pilot, watched)
+    assert turns[deal].streams == tuple(smooth[: len(along)])
+    assert abs(np.dot(turns[deal].towards[0], along)) > 0.999
+    order = _by_weight(Along(pilot, turns), watched)
+    assert set(order) == {failing, *smooth[len(along) :], *turns[deal].dimensions(deal)}
+    assert set(order[:2]) == {failing, (deal, "direction 1")}
 
 
 def test_what_is_over_cannot_happen_by_chance_any_more() -> None:
