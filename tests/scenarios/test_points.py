@@ -242,9 +242,8 @@ def test_what_is_alike_up_to_its_last_dot_comes_first_by_one_uniform() -> None:
 
 
 def test_turned_streams_keep_their_law_and_a_direction_is_spread_evenly() -> None:
-    """(z1 + z2) / root 2 of every set falls once into each of its equal steps; a stream alone is as ever."""
-    half = float(np.sqrt(0.5))
-    turn = Turn((NAMES[0], NAMES[2]), ((half, half), (half, -half)))
+    """0.6 z1 + 0.8 z2 of every set falls once into each of its equal steps; a stream alone is as ever."""
+    turn = Turn((NAMES[0], NAMES[2]), ((0.6, 0.8), (-0.8, 0.6)))
     along = turn.dimensions("deal")
     points = Points(7, 1024, {"deal": [along[0], NAMES[1], along[1]]}, None, turns={"deal": turn})
     paths = np.arange(16 * 1024, dtype=np.uint64)
@@ -254,7 +253,7 @@ def test_turned_streams_keep_their_law_and_a_direction_is_spread_evenly() -> Non
         same_law(one)
     apart = np.corrcoef([first, alone, second]) - np.eye(3)
     assert np.abs(apart).max() < 4.5 / np.sqrt(len(paths))
-    total = ndtr(half * (ndtri(first) + ndtri(second)))
+    total = ndtr(0.6 * ndtri(first) + 0.8 * ndtri(second))
     steps = np.floor(total.reshape(16, 1024) * 1024)
     assert all(len(np.unique(one)) > 1000 for one in steps)
     assert np.allclose(total, points.uniforms(along[0], paths), atol=1e-9)
